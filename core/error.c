@@ -2,4 +2,4 @@
 /* error.c - see error.h. */
 #include "core/error.h"
 
-G_DEFINE_QUARK(core-error-quark, core_error)
+G_DEFINE_QUARK(core - error - quark, core_error)
