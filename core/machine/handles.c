@@ -41,7 +41,8 @@ slot_at(const struct handles *h, uint32_t index)
     return chunk ? &chunk[index % CHUNK_SLOTS] : NULL;
 }
 
-/* The slot that an id names, if the generation fits. Ids count slots from 1: id 0 is never valid. */
+/* The slot that an id names, if the generation fits. Ids count slots from 1: id 0 is never valid.
+ */
 static struct slot *
 slot_of(const struct handles *h, enum handle_kind kind, uint64_t id)
 {
