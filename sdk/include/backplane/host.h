@@ -87,6 +87,11 @@ struct bp_host {
     int (*open)(bp_inst, const char *prop, uint32_t flags);
 
     uint64_t flags; /* BP_HOST_* */
+
+    /* As link(), for the index-th item of a property that is a LIST of LINK; BP_E_RANGE past its
+     * end. [realize], not from create() */
+    int (*link_item)(bp_inst, const char *prop, uint64_t index, const char *iface,
+                     uint32_t min_size, struct bp_link *ret_link);
 };
 
 #endif

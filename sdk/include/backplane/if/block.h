@@ -55,7 +55,7 @@ struct bp_block_req {
     uint64_t offset, len;
     const struct bp_iovec *iov; /* READ, WRITE: their lengths add up to len */
     /* Called exactly once for each accepted request, on the device's context, never from within
-     * submit(). result: 0 or BP_E_*. */
+     * submit(); it may come from within commit(). result: 0 or BP_E_*. */
     void (*done)(struct bp_block_req *, int result);
     void *user;
     uint64_t backend[6];
@@ -67,6 +67,9 @@ struct bp_block_client {
     void *user;
     /* The back end's bp_block_info has changed (resize). Optional. */
     void (*changed)(void *user);
+    /* A batch of done() calls is over: interrupts may be sent now. Follows every done(), never
+     * from within submit(). Optional. */
+    void (*completed)(void *user);
 };
 
 struct bp_block_if {
@@ -81,7 +84,8 @@ struct bp_block_if {
      * block_size units get BP_E_RANGE. Requests may complete in any order. [ctx]
      */
     int (*submit)(void *be, struct bp_block_req *);
-    /* Requests since the last commit() may be waiting for it: call after each batch. [ctx] */
+    /* Requests since the last commit() may be waiting for it: call after each batch. What is done
+     * by then may be completed from here. [ctx] */
     void (*commit)(void *be);
 };
 
