@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vm.h - one KVM virtual machine: its file descriptors, in-kernel chips and memory slots.
+ *
+ * core/kvm is the only folder with ioctl(KVM_*). It must not know devices, the bus or the memory
+ * map; those are given function pointers of matching type:
+ *
+ *     memory_attach(mem, &vm_slot_ops, vm, &error);      guest RAM becomes slots
+ *     bus_attach(bus, vm_ioeventfd, vm);                 doorbells become ioeventfds
+ *     irqs = irq_router_new(vm);                         see irq.h
+ *     vcpu_new(vm, ...)                                  see vcpu.h
+ *
+ * In the kernel are the local APICs, the I/O APIC (24 pins at 0xfec00000), both PICs and the PIT
+ * (its speaker port 0x61 too). GSI n is IRQ n of the PICs for n < 16 and pin n of the I/O APIC,
+ * but for GSI 0, the PIT's, which is pin 2 as on every PC; an ACPI MADT says so with an override
+ * from 0 to 2. GSI 2 is connected to nothing.
+ */
+#ifndef CORE_KVM_VM_H
+#define CORE_KVM_VM_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/memory/memory.h"
+
+#define VM_LAPIC_BASE  UINT32_C(0xfee00000)
+#define VM_IOAPIC_BASE UINT32_C(0xfec00000)
+#define VM_GSIS        24u /* input pins of the I/O APIC */
+
+struct vm;
+
+struct vm_config {
+    const char *device; /* NULL: /dev/kvm */
+    unsigned cpus;      /* vCPUs that will be made */
+};
+
+/*
+ * Opens KVM, sees that everything needed is there, makes the VM and its chips. Every reason that
+ * it can find is in the one error, CORE_ERROR_HOST, with what to do about it. [main]
+ */
+struct vm *vm_new(const struct vm_config *config, GError **error)
+    __attribute__((warn_unused_result));
+
+/* vCPUs and the interrupt router have been freed, memory and bus detached. NULL is fine. [main] */
+void vm_free(struct vm *vm);
+
+/*
+ * Back to power-on: every vCPU, local APIC, I/O APIC, PIC and PIT as they were when they had been
+ * made, the guest's clock at 0. All vCPUs are parked. vcpu_set_entry() comes next. [main]
+ */
+gboolean vm_reset(struct vm *vm, GError **error) __attribute__((warn_unused_result));
+
+/* Physical address bits that a guest may use. [any] */
+unsigned vm_phys_bits(const struct vm *vm);
+
+/* Ranges that the kernel's own chips answer, needed also where there is no VM (`check`). */
+struct vm_reserved {
+    bool pio;
+    uint64_t base, len;
+    const char *name;
+};
+const struct vm_reserved *vm_reserved(unsigned *ret_n);
+
+/* For memory_attach(); the context is the VM. */
+extern const struct memory_slot_ops vm_slot_ops;
+
+/* A write of width bytes (0: any) to addr of the value match (< 0: any) signals fd; a
+ * bus_ioeventfd_fn, the context is the VM. 0 or -errno. [any] */
+int vm_ioeventfd(void *vm, bool assign, bool pio, uint64_t addr, uint32_t width, int64_t match,
+                 int fd);
+
+#endif
