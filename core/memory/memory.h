@@ -168,7 +168,8 @@ const char *memory_overlap(struct memory *mem, uint64_t gpa, uint64_t len);
 
 /*
  * Copy len bytes; the range may span regions that touch. 0, or -EFAULT when any byte is outside the
- * regions (or, for a write, in a ROM); then nothing was copied. len 0 is always 0.
+ * regions (or, for a write, in a ROM): then nothing was copied, unless a region moved away this
+ * moment. len 0 is always 0. An aligned access of 2, 4 or 8 bytes is one access of the CPU's.
  */
 int memory_read(struct memory *mem, uint64_t gpa, void *buf, uint64_t len)
     __attribute__((warn_unused_result));
