@@ -3,9 +3,9 @@
  * handles.h - the ids that plugins hold instead of pointers.
  *
  * An id is slot and generation: a stale or forged one finds nothing. Look-up takes no lock, so that
- * the data path may do it from any thread; a slot's object stays valid as long as its instance, and
- * is only ever forgotten, never freed, before that. An object belongs to one instance, and asking
- * with another instance's id finds nothing either.
+ * the data path may do it from any thread. Whoever closes an object frees it, so a plugin must not
+ * use an id on one thread while it closes it on another. An object belongs to one instance, and
+ * asking with another instance's id finds nothing either.
  */
 #ifndef CORE_MACHINE_HANDLES_H
 #define CORE_MACHINE_HANDLES_H

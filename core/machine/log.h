@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * log.h - lines for the user, on standard error.
+ *
+ * One write(2) a line, so that lines of several threads do not mix. BACKPLANE_LOG=error, warning
+ * (the default), info or debug says from which level on lines are shown.
+ */
+#ifndef CORE_MACHINE_LOG_H
+#define CORE_MACHINE_LOG_H
+
+#include <glib.h>
+
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG,
+};
+
+/* [any] */
+gboolean log_wanted(enum log_level level);
+void log_line(enum log_level level, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+
+#endif
