@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* host-io.c - bp.io/1 on core/bus. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "core/machine/host.h"

@@ -12,6 +12,7 @@
 #ifndef CORE_MACHINE_INSTANCE_H
 #define CORE_MACHINE_INSTANCE_H
 
+#include <backplane/backplane.h>
 #include <glib.h>
 
 #include "core/config/config.h"

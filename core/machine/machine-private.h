@@ -5,6 +5,7 @@
 #ifndef CORE_MACHINE_PRIVATE_H
 #define CORE_MACHINE_PRIVATE_H
 
+#include <backplane/backplane.h>
 #include <glib.h>
 #include <stdatomic.h>
 
