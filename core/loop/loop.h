@@ -72,7 +72,7 @@ void loop_stop(struct loop *loop);
 /* Run on this thread until loop_quit(). A quit that came before counts, once. */
 void loop_run(struct loop *loop);
 
-/* Makes loop_run() and loop_run_until() return after the callback that is running. [any] */
+/* Makes loop_run() and loop_run_until() return after the batch that is being dispatched. [any] */
 void loop_quit(struct loop *loop);
 
 /* Dispatch what is ready; wait for it up to timeout_ns (-1: for ever, 0: not at all). Returns the
