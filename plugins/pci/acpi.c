@@ -22,7 +22,7 @@ acpi_bridge(const struct pci_bus *bus, const struct bp_acpi_if *acpi, void *self
     uint32_t n_prt = 0, n_res = 0;
     struct bp_acpi_device dev = {
         .size = sizeof dev,
-        .flags = BP_ACPI_HAS_ADR | BP_ACPI_CCA,
+        .flags = BP_ACPI_CCA,
         .name = "PCI0",
         .hid = "PNP0A08",
         .cid = "PNP0A03",
