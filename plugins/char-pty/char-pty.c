@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * char-pty.c - plugin `char-pty`: a pseudo-terminal as a byte stream.
+ *
+ * The name of the terminal is logged, and a symbolic link to it can be asked for. Somebody is at
+ * the other end while the terminal is open; what the guest writes meanwhile goes there, otherwise
+ * it is dropped.
+ *
+ * A pty whose other side is closed polls as hung up for as long as it is, which would keep the
+ * event loop busy. So the descriptor is only watched while the terminal is open, and inotify tells
+ * when somebody opens it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <backplane/log.h>
+
+#include "stream.h"
+
+#define PTY_BUFFER  4096
+#define PTY_LOOK_NS INT64_C(250000000) /* where there is no inotify */
+
+enum { EV_OPENED = STREAM_EV_OWN, EV_LOOK };
+
+struct pty {
+    const struct bp_host *host;
+    bp_inst inst;
+    const struct bp_event_if *ev;
+    struct stream stream;
+    int master; /* the stream has a duplicate while the terminal is open */
+    int notify;
+    bp_event look;
+    bool open;
+    bool linked;
+    char slave[64];
+    const char *link; /* or NULL */
+};
+
+/* Whether there is somebody, or something that somebody left behind. */
+static bool
+pty_is_open(const struct pty *d)
+{
+    struct pollfd p = {.fd = d->master, .events = POLLIN};
+
+    return poll(&p, 1, 0) >= 0 && (!(p.revents & POLLHUP) || p.revents & POLLIN);
+}
+
+/* Connects when the terminal was opened. */
+static void
+pty_look(struct pty *d)
+{
+    int fd;
+
+    if (d->open || !d->stream.running)
+        return;
+    if (pty_is_open(d)) {
+        fd = fcntl(d->master, F_DUPFD_CLOEXEC, 3);
+        if (fd >= 0) {
+            d->open = true;
+            stream_open(&d->stream, fd, STREAM_POLLED, fd, STREAM_POLLED);
+            stream_tell(&d->stream, BP_CHAR_OPENED);
+            return;
+        }
+    }
+    if (d->notify < 0)
+        d->ev->arm(d->inst, d->look, d->ev->now(d->inst, BP_CLOCK_MONOTONIC) + PTY_LOOK_NS);
+}
+
+/* stream_ops.input_end: the last one closed the terminal. */
+static void
+pty_input_end(void *owner, int err, bool gone)
+{
+    struct pty *d = owner;
+
+    (void)err;
+    (void)gone;
+    stream_close(&d->stream);
+    d->open = false;
+    stream_tell(&d->stream, BP_CHAR_CLOSED);
+    pty_look(d); /* it may be open again since */
+}
+
+/* stream_ops.output_error: the end of input, which follows, acts on it. */
+static void
+pty_output_error(void *owner, int err)
+{
+    (void)owner;
+    (void)err;
+}
+
+static const struct stream_ops pty_stream_ops = {
+    .input_end = pty_input_end,
+    .output_error = pty_output_error,
+};
+
+/* Only a link that a pty was behind is ours to replace. */
+static int
+pty_check_link(const struct pty *d, bool *ret_exists)
+{
+    char target[64], folder[4096];
+    struct stat st;
+    ssize_t n;
+
+    if (lstat(d->link, &st) == 0) {
+        n = S_ISLNK(st.st_mode) ? readlink(d->link, target, sizeof target - 1) : -1;
+        if (n < 0 || strncmp(target, "/dev/pts/", 9) != 0)
+            return bp_failf(d->host, d->inst, BP_E_EXIST,
+                            "link %s: there is something else of that name", d->link);
+        *ret_exists = true;
+        return 0;
+    }
+    snprintf(folder, sizeof folder, "%s", d->link);
+    if (access(dirname(folder), W_OK | X_OK) < 0)
+        return bp_failf(d->host, d->inst, -errno, "link %s: %s", d->link, strerror(errno));
+    *ret_exists = false;
+    return 0;
+}
+
+static int
+pty_make_link(struct pty *d)
+{
+    bool exists;
+    int err = pty_check_link(d, &exists);
+
+    if (err)
+        return err;
+    if ((exists && unlink(d->link) < 0) || symlink(d->slave, d->link) < 0)
+        return bp_failf(d->host, d->inst, -errno, "link %s: %s", d->link, strerror(errno));
+    d->linked = true;
+    return 0;
+}
+
+/* A terminal that changes no byte, until whoever opens it wants it otherwise. Closing it again also
+ * makes the master hang up, which a pty that was never open does not. */
+static int
+pty_prepare_slave(const struct pty *d)
+{
+    struct termios t;
+    int fd = open(d->slave, O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    if (tcgetattr(fd, &t) == 0) {
+        cfmakeraw(&t);
+        tcsetattr(fd, TCSANOW, &t);
+    }
+    close(fd);
+    return 0;
+}
+
+static int
+pty_open(struct pty *d)
+{
+    int err = 0;
+
+    d->master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (d->master < 0 || grantpt(d->master) < 0 || unlockpt(d->master) < 0 ||
+        ptsname_r(d->master, d->slave, sizeof d->slave) != 0)
+        err = -errno;
+    if (!err)
+        err = pty_prepare_slave(d);
+    if (err)
+        return bp_failf(d->host, d->inst, err, "cannot make a pseudo-terminal: %s", strerror(-err));
+    d->notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (d->notify >= 0 && inotify_add_watch(d->notify, d->slave, IN_OPEN) < 0) {
+        close(d->notify);
+        d->notify = -1;
+    }
+    if (d->notify >= 0) {
+        bp_event watch;
+
+        err = d->ev->watch(d->inst, d->notify, BP_EV_READ, EV_OPENED, &watch);
+        if (err)
+            return err;
+    }
+    return d->link ? pty_make_link(d) : 0;
+}
+
+static int
+pty_create(const struct bp_host *host, bp_inst inst, void **ret_self)
+{
+    struct bp_value link = {.size = sizeof link};
+    struct pty *d;
+    int err = host->prop(inst, "link", &link);
+
+    if (err)
+        return err;
+    d = calloc(1, sizeof *d);
+    if (!d)
+        return BP_E_NOMEM;
+    d->host = host;
+    d->inst = inst;
+    d->link = link.n ? link.s : NULL;
+    d->master = d->notify = -1;
+    *ret_self = d;
+    return 0;
+}
+
+static int
+pty_realize(void *self)
+{
+    struct pty *d = self;
+    bool exists;
+    int err;
+
+    d->ev = d->host->query(d->inst, BP_IF_EVENT, BP_UPTO(struct bp_event_if, close));
+    if (!d->ev)
+        return d->host->fail(d->inst, BP_E_NOTSUP, "needs bp.event/1");
+    err = d->ev->timer(d->inst, "look", BP_CLOCK_MONOTONIC, EV_LOOK, &d->look);
+    if (!err)
+        err = stream_init(&d->stream, d->host, d->inst, &pty_stream_ops, d, PTY_BUFFER);
+    if (err)
+        return err;
+    if (d->host->flags & BP_HOST_CHECK)
+        return d->link ? pty_check_link(d, &exists) : 0;
+    err = pty_open(d);
+    if (err)
+        return err;
+    bp_logf(d->host, d->inst, BP_LOG_INFO, "terminal %s%s%s", d->slave, d->link ? ", link " : "",
+            d->link ? d->link : "");
+    return 0;
+}
+
+static int
+pty_start(void *self)
+{
+    struct pty *d = self;
+
+    stream_start(&d->stream);
+    pty_look(d);
+    return 0;
+}
+
+static int
+pty_quiesce(void *self)
+{
+    stream_stop(&((struct pty *)self)->stream);
+    return 0;
+}
+
+static void
+pty_event(void *self, uint32_t cookie, uint32_t mask)
+{
+    struct pty *d = self;
+    char events[512];
+
+    switch (cookie) {
+    case EV_OPENED:
+        while (read(d->notify, events, sizeof events) > 0)
+            ;
+        pty_look(d);
+        break;
+    case EV_LOOK:
+        pty_look(d);
+        break;
+    default:
+        stream_event(&d->stream, cookie, mask);
+        break;
+    }
+}
+
+static int
+pty_save(void *self, const struct bp_writer *w)
+{
+    return stream_save(&((struct pty *)self)->stream, w);
+}
+
+static int
+pty_load(void *self, const struct bp_reader *r)
+{
+    return stream_load(&((struct pty *)self)->stream, r);
+}
+
+/* The link may be somebody else's by now. */
+static void
+pty_remove_link(const struct pty *d)
+{
+    char target[64];
+    ssize_t n = readlink(d->link, target, sizeof target - 1);
+
+    if (n < 0)
+        return;
+    target[n] = 0;
+    if (strcmp(target, d->slave) == 0)
+        unlink(d->link);
+}
+
+static void
+pty_destroy(void *self)
+{
+    struct pty *d = self;
+
+    if (d->linked)
+        pty_remove_link(d);
+    stream_fini(&d->stream);
+    if (d->notify >= 0)
+        close(d->notify);
+    if (d->master >= 0)
+        close(d->master);
+    free(d);
+}
+
+static int
+pty_attach(void *be, const struct bp_char_client *client)
+{
+    return stream_attach(&((struct pty *)be)->stream, client);
+}
+
+static uint64_t
+pty_write(void *be, const void *buf, uint64_t n)
+{
+    return stream_write(&((struct pty *)be)->stream, buf, n);
+}
+
+static void
+pty_ready(void *be)
+{
+    stream_ready(&((struct pty *)be)->stream);
+}
+
+static int
+pty_connected(void *be)
+{
+    return ((struct pty *)be)->open;
+}
+
+static const void *
+pty_query(void *self, const char *iface, uint32_t min_size)
+{
+    static const struct bp_char_if table = {
+        .size = sizeof table,
+        .attach = pty_attach,
+        .write = pty_write,
+        .ready = pty_ready,
+        .connected = pty_connected,
+    };
+
+    (void)self;
+    return strcmp(iface, BP_IF_CHAR) == 0 && min_size <= sizeof table ? &table : NULL;
+}
+
+static const struct bp_prop pty_props[] = {
+    {
+        .size = sizeof *pty_props,
+        .type = BP_PATH,
+        .flags = BP_P_PRIMARY,
+        .name = "link",
+        .help = "Symbolic link to the terminal, for as long as the machine lives",
+    },
+};
+
+static const char *const pty_provides[] = {BP_IF_CHAR, NULL};
+static const char *const pty_needs[] = {BP_IF_EVENT, NULL};
+
+static const struct bp_class pty_class = {
+    .size = sizeof pty_class,
+    .name = "char-pty",
+    .version = "1.0",
+    .summary = "pseudo-terminal as a byte stream",
+    .props = pty_props,
+    .n_props = sizeof pty_props / sizeof *pty_props,
+    .prop_size = sizeof *pty_props,
+    .provides = pty_provides,
+    .needs = pty_needs,
+    .state_ver = 1,
+    .state_min = 1,
+    .create = pty_create,
+    .realize = pty_realize,
+    .start = pty_start,
+    .quiesce = pty_quiesce,
+    .event = pty_event,
+    .save = pty_save,
+    .load = pty_load,
+    .query = pty_query,
+    .destroy = pty_destroy,
+};
+
+BP_PLUGIN("char-pty", "1.0", "BSD-3-Clause", "https://example.org/backplane", &pty_class);

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * char-socket.c - plugin `char-socket`: a UNIX or TCP socket as a byte stream.
+ *
+ * As a server it has one client at a time, the next ones wait until it leaves; as a client it
+ * connects again and again. What the guest writes while nobody is there is dropped. A peer that
+ * only ended its own sending still gets output, until it leaves or another one comes.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <backplane/log.h>
+
+#include "address.h"
+#include "stream.h"
+
+#define SOCKET_BUFFER   4096
+#define SOCKET_RETRY_NS INT64_C(1000000000)
+
+enum { EV_LISTENER = STREAM_EV_OWN, EV_CONNECTING, EV_RETRY, EV_LEFT };
+
+struct sock {
+    const struct bp_host *host;
+    bp_inst inst;
+    const struct bp_event_if *ev;
+    struct stream stream;
+    struct address address;
+    struct stat file; /* the socket file as we made it */
+    bool client;      /* connect = true */
+    bool connected;
+    bool half;       /* the peer sends no more */
+    bool told_retry; /* that nobody answers was said */
+
+    int listener;
+    int connecting;
+    bp_event watch; /* of whichever of the two there is */
+    bool watched;
+    bp_event retry, left;
+};
+
+static void
+sock_unwatch(struct sock *d)
+{
+    if (d->watched)
+        d->ev->close(d->inst, d->watch);
+    d->watched = false;
+}
+
+static void
+sock_retry_later(struct sock *d)
+{
+    d->ev->arm(d->inst, d->retry, d->ev->now(d->inst, BP_CLOCK_MONOTONIC) + SOCKET_RETRY_NS);
+}
+
+static void
+sock_watch(struct sock *d, int fd, uint32_t mask, uint32_t cookie)
+{
+    if (d->watched)
+        return;
+    d->watched = d->ev->watch(d->inst, fd, mask, cookie, &d->watch) == 0;
+    if (!d->watched)
+        sock_retry_later(d);
+}
+
+static void
+sock_connected(struct sock *d, int fd)
+{
+    d->connected = true;
+    d->half = d->told_retry = false;
+    stream_open(&d->stream, fd, STREAM_SOCKET, fd, STREAM_SOCKET);
+    bp_logf(d->host, d->inst, BP_LOG_DEBUG, "%s: connected", d->address.text);
+    stream_tell(&d->stream, BP_CHAR_OPENED);
+}
+
+static void
+sock_connect_failed(struct sock *d, int err)
+{
+    sock_unwatch(d);
+    if (d->connecting >= 0)
+        close(d->connecting);
+    d->connecting = -1;
+    if (!d->told_retry)
+        bp_logf(d->host, d->inst, BP_LOG_INFO, "%s: %s; trying again every second", d->address.text,
+                strerror(-err));
+    d->told_retry = true;
+    sock_retry_later(d);
+}
+
+static void
+sock_connect(struct sock *d)
+{
+    int fd = address_socket(&d->address);
+
+    if (fd < 0) {
+        sock_connect_failed(d, fd);
+        return;
+    }
+    d->connecting = fd;
+    if (connect(fd, (const struct sockaddr *)&d->address.sa, d->address.len) == 0) {
+        d->connecting = -1;
+        sock_connected(d, fd);
+    } else if (errno == EINPROGRESS) {
+        sock_watch(d, fd, BP_EV_WRITE, EV_CONNECTING);
+    } else {
+        sock_connect_failed(d, -errno);
+    }
+}
+
+/* The connection that was under way was made, or was not. */
+static void
+sock_connect_done(struct sock *d)
+{
+    int err = 0, fd = d->connecting;
+    socklen_t len = sizeof err;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+        err = errno;
+    if (err) {
+        sock_connect_failed(d, -err);
+        return;
+    }
+    sock_unwatch(d);
+    d->connecting = -1;
+    sock_connected(d, fd);
+}
+
+/* Waits for a client as far as one is wanted. */
+static void
+sock_update_listener(struct sock *d)
+{
+    if (d->client)
+        return;
+    if (d->stream.running && (!d->connected || d->half))
+        sock_watch(d, d->listener, BP_EV_READ, EV_LISTENER);
+    else
+        sock_unwatch(d);
+}
+
+static void
+sock_seek(struct sock *d)
+{
+    sock_update_listener(d);
+    if (d->client && d->stream.running && !d->connected && d->connecting < 0)
+        sock_connect(d);
+}
+
+static void
+sock_disconnect(struct sock *d)
+{
+    if (!d->connected)
+        return;
+    d->connected = d->half = false;
+    stream_close(&d->stream);
+    bp_logf(d->host, d->inst, BP_LOG_DEBUG, "%s: disconnected", d->address.text);
+    stream_tell(&d->stream, BP_CHAR_CLOSED);
+    sock_update_listener(d);
+    if (d->client) /* not at once: it may be somebody who ends each connection */
+        sock_retry_later(d);
+}
+
+static void
+sock_accept(struct sock *d)
+{
+    int fd = accept4(d->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd >= 0) {
+        sock_disconnect(d); /* one of which only half is left */
+        sock_connected(d, fd);
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+        /* The one who waits stays, and would keep the loop busy. */
+        bp_logf(d->host, d->inst, BP_LOG_WARN, "%s: %s", d->address.text, strerror(errno));
+        sock_unwatch(d);
+        sock_retry_later(d);
+        return;
+    }
+    sock_update_listener(d);
+}
+
+/* stream_ops.input_end. A TCP peer that is gone looks like one that only stopped sending: a server
+ * then gives its place to the next one who comes, a client cannot wait for that. */
+static void
+sock_input_end(void *owner, int err, bool gone)
+{
+    struct sock *d = owner;
+
+    if (err || gone || (d->client && !d->address.path)) {
+        sock_disconnect(d);
+    } else {
+        d->half = true;
+        sock_update_listener(d);
+    }
+}
+
+/* stream_ops.output_error. The client is inside write(), so it is told later. */
+static void
+sock_output_error(void *owner, int err)
+{
+    struct sock *d = owner;
+
+    (void)err;
+    stream_close(&d->stream);
+    d->ev->kick(d->inst, d->left);
+}
+
+static const struct stream_ops sock_stream_ops = {
+    .input_end = sock_input_end,
+    .output_error = sock_output_error,
+};
+
+static int
+sock_set_address(struct sock *d)
+{
+    struct bp_value path = {.size = sizeof path}, host = {.size = sizeof host};
+    struct bp_value port = {.size = sizeof port};
+    int err;
+
+    if ((err = d->host->prop(d->inst, "path", &path)) ||
+        (err = d->host->prop(d->inst, "host", &host)) ||
+        (err = d->host->prop(d->inst, "port", &port)))
+        return err;
+    if (!path.n == !port.n)
+        return d->host->fail(d->inst, BP_E_INVAL,
+                             "give either path for a UNIX socket or port for TCP");
+    if (path.n) {
+        err = address_set_path(&d->address, path.s);
+        if (err)
+            bp_failf(d->host, d->inst, err, "path %s: a socket's name cannot be that long", path.s);
+        return err;
+    }
+    if (d->client && port.i == 0)
+        return d->host->fail(d->inst, BP_E_INVAL, "port 0 is for listening only");
+    err = address_set_tcp(&d->address, host.s, (uint16_t)port.i);
+    if (err)
+        bp_failf(d->host, d->inst, err, "host \"%s\" is no numeric IPv4 or IPv6 address", host.s);
+    return err;
+}
+
+static int
+sock_create(const struct bp_host *host, bp_inst inst, void **ret_self)
+{
+    struct bp_value client = {.size = sizeof client};
+    struct sock *d;
+    int err = host->prop(inst, "connect", &client);
+
+    if (err)
+        return err;
+    d = calloc(1, sizeof *d);
+    if (!d)
+        return BP_E_NOMEM;
+    d->host = host;
+    d->inst = inst;
+    d->client = client.i;
+    d->listener = d->connecting = -1;
+    err = sock_set_address(d);
+    if (err) {
+        free(d);
+        return err;
+    }
+    *ret_self = d;
+    return 0;
+}
+
+static int
+sock_listen(struct sock *d)
+{
+    int fd, err;
+
+    if (d->host->flags & BP_HOST_CHECK) {
+        err = address_check_listen(&d->address);
+    } else if ((fd = address_socket(&d->address)) < 0) {
+        err = fd;
+    } else {
+        d->listener = fd;
+        err = address_listen(&d->address, fd);
+        if (!err && d->address.path && lstat(d->address.path, &d->file) < 0)
+            err = -errno;
+    }
+    if (err)
+        return bp_failf(d->host, d->inst, err, "cannot listen on %s: %s", d->address.text,
+                        err == -EADDRINUSE ? "somebody else does"
+                        : err == -EEXIST   ? "it is a file that is not a socket"
+                                           : strerror(-err));
+    if (d->listener >= 0)
+        bp_logf(d->host, d->inst, BP_LOG_INFO, "listens on %s", d->address.text);
+    return 0;
+}
+
+static int
+sock_realize(void *self)
+{
+    struct sock *d = self;
+    int err;
+
+    d->ev = d->host->query(d->inst, BP_IF_EVENT, BP_UPTO(struct bp_event_if, close));
+    if (!d->ev)
+        return d->host->fail(d->inst, BP_E_NOTSUP, "needs bp.event/1");
+    if ((err = d->ev->timer(d->inst, "retry", BP_CLOCK_MONOTONIC, EV_RETRY, &d->retry)) ||
+        (err = d->ev->soft(d->inst, "left", EV_LEFT, &d->left)) ||
+        (err = stream_init(&d->stream, d->host, d->inst, &sock_stream_ops, d, SOCKET_BUFFER)))
+        return err;
+    return d->client ? 0 : sock_listen(d);
+}
+
+static int
+sock_start(void *self)
+{
+    struct sock *d = self;
+
+    stream_start(&d->stream);
+    sock_seek(d);
+    return 0;
+}
+
+static int
+sock_quiesce(void *self)
+{
+    struct sock *d = self;
+
+    stream_stop(&d->stream);
+    sock_update_listener(d);
+    return 0;
+}
+
+static void
+sock_event(void *self, uint32_t cookie, uint32_t mask)
+{
+    struct sock *d = self;
+
+    switch (cookie) {
+    case EV_LISTENER:
+        sock_accept(d);
+        break;
+    case EV_CONNECTING:
+        sock_connect_done(d);
+        break;
+    case EV_LEFT:
+        if (d->stream.in.fd < 0)
+            sock_disconnect(d);
+        break;
+    case EV_RETRY:
+        sock_seek(d);
+        break;
+    default:
+        stream_event(&d->stream, cookie, mask);
+        break;
+    }
+}
+
+static int
+sock_save(void *self, const struct bp_writer *w)
+{
+    return stream_save(&((struct sock *)self)->stream, w);
+}
+
+static int
+sock_load(void *self, const struct bp_reader *r)
+{
+    return stream_load(&((struct sock *)self)->stream, r);
+}
+
+static void
+sock_destroy(void *self)
+{
+    struct sock *d = self;
+
+    stream_fini(&d->stream);
+    if (d->connecting >= 0)
+        close(d->connecting);
+    if (d->listener >= 0) {
+        address_remove(&d->address, &d->file);
+        close(d->listener);
+    }
+    free(d);
+}
+
+static int
+sock_attach(void *be, const struct bp_char_client *client)
+{
+    return stream_attach(&((struct sock *)be)->stream, client);
+}
+
+static uint64_t
+sock_write(void *be, const void *buf, uint64_t n)
+{
+    return stream_write(&((struct sock *)be)->stream, buf, n);
+}
+
+static void
+sock_ready(void *be)
+{
+    stream_ready(&((struct sock *)be)->stream);
+}
+
+static int
+sock_is_connected(void *be)
+{
+    return ((struct sock *)be)->connected;
+}
+
+static const void *
+sock_query(void *self, const char *iface, uint32_t min_size)
+{
+    static const struct bp_char_if table = {
+        .size = sizeof table,
+        .attach = sock_attach,
+        .write = sock_write,
+        .ready = sock_ready,
+        .connected = sock_is_connected,
+    };
+
+    (void)self;
+    return strcmp(iface, BP_IF_CHAR) == 0 && min_size <= sizeof table ? &table : NULL;
+}
+
+static const struct bp_prop sock_props[] = {
+    {
+        .size = sizeof *sock_props,
+        .type = BP_PATH,
+        .flags = BP_P_PRIMARY,
+        .name = "path",
+        .help = "UNIX socket to listen on or to connect to",
+    },
+    {
+        .size = sizeof *sock_props,
+        .type = BP_STR,
+        .name = "host",
+        .help = "Numeric address to listen on or to connect to, together with port",
+        .def = "127.0.0.1",
+    },
+    {
+        .size = sizeof *sock_props,
+        .type = BP_INT,
+        .name = "port",
+        .help = "TCP port instead of a path; 0 listens on a free one and logs which",
+        .min = 0,
+        .max = 65535,
+    },
+    {
+        .size = sizeof *sock_props,
+        .type = BP_BOOL,
+        .name = "connect",
+        .help = "Connect to a server instead of being one",
+        .def = "false",
+    },
+};
+
+static const char *const sock_provides[] = {BP_IF_CHAR, NULL};
+static const char *const sock_needs[] = {BP_IF_EVENT, NULL};
+
+static const struct bp_class sock_class = {
+    .size = sizeof sock_class,
+    .name = "char-socket",
+    .version = "1.0",
+    .summary = "UNIX or TCP socket as a byte stream",
+    .props = sock_props,
+    .n_props = sizeof sock_props / sizeof *sock_props,
+    .prop_size = sizeof *sock_props,
+    .provides = sock_provides,
+    .needs = sock_needs,
+    .state_ver = 1,
+    .state_min = 1,
+    .create = sock_create,
+    .realize = sock_realize,
+    .start = sock_start,
+    .quiesce = sock_quiesce,
+    .event = sock_event,
+    .save = sock_save,
+    .load = sock_load,
+    .query = sock_query,
+    .destroy = sock_destroy,
+};
+
+BP_PLUGIN("char-socket", "1.0", "BSD-3-Clause", "https://example.org/backplane", &sock_class);
