@@ -120,9 +120,8 @@ int bus_find_free(struct bus *bus, enum bus_space space, uint64_t lo, uint64_t h
  */
 int bus_doorbell_add(struct bus_region *region, uint64_t off, uint32_t width, int64_t match, int fd,
                      struct bus_doorbell **ret_bell) __attribute__((warn_unused_result));
-/* NULL is fine, and so is a region that was freed before. The kernel and user space may have been
- * about to write to fd: keep it open until bus_sync(), or its number may name another file. [any]
- */
+/* Afterwards fd is not written any more, neither by the kernel nor by a dispatch that is going on.
+ * NULL is fine, and so is a region that was freed before. [any] */
 void bus_doorbell_remove(struct bus_doorbell *bell);
 
 /* ---- Access --------------------------------------------------------------------------------- */
