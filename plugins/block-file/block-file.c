@@ -123,35 +123,57 @@ block_file_query(void *self, const char *iface, uint32_t min_size)
     return NULL;
 }
 
-static int64_t
-prop(const struct block_file *f, const char *name, const char **ret_s)
+static int
+read_props(struct block_file *f)
 {
     struct bp_value v = {.size = sizeof v};
+    const struct {
+        const char *name;
+        bool *yes;
+        uint32_t *number;
+        const char **text;
+    } map[] = {
+        {.name = "path", .text = &f->path},
+        {.name = "aio", .text = &f->aio},
+        {.name = "direct", .yes = &f->direct},
+        {.name = "readonly", .yes = &f->readonly},
+        {.name = "lock", .yes = &f->lock},
+        {.name = "discard", .yes = &f->discard},
+        {.name = "queue_depth", .number = &f->queue_depth},
+        {.name = "threads", .number = &f->threads},
+    };
 
-    if (f->host->prop(f->inst, name, &v) < 0)
-        return 0;
-    if (ret_s)
-        *ret_s = v.s;
-    return v.i;
+    for (size_t i = 0; i < sizeof map / sizeof *map; i++) {
+        int err = f->host->prop(f->inst, map[i].name, &v);
+
+        if (err)
+            return err;
+        if (map[i].yes)
+            *map[i].yes = v.i;
+        if (map[i].number)
+            *map[i].number = (uint32_t)v.i;
+        if (map[i].text)
+            *map[i].text = v.s;
+    }
+    return 0;
 }
 
 static int
 block_file_create(const struct bp_host *host, bp_inst inst, void **ret_self)
 {
     struct block_file *f = calloc(1, sizeof *f);
+    int err;
 
     if (!f)
         return BP_E_NOMEM;
     f->host = host;
     f->inst = inst;
     f->fd = -1;
-    (void)prop(f, "path", &f->path);
-    f->direct = prop(f, "direct", NULL);
-    f->readonly = prop(f, "readonly", NULL);
-    f->lock = prop(f, "lock", NULL);
-    f->discard = prop(f, "discard", NULL);
-    f->queue_depth = (uint32_t)prop(f, "queue_depth", NULL);
-    f->threads = (uint32_t)prop(f, "threads", NULL);
+    err = read_props(f);
+    if (err) {
+        free(f);
+        return err;
+    }
     *ret_self = f;
     return 0;
 }
@@ -160,14 +182,13 @@ block_file_create(const struct bp_host *host, bp_inst inst, void **ret_self)
 static int
 choose_engine(struct block_file *f)
 {
-    const char *aio = "auto", *what = NULL;
+    const char *what = NULL;
     int err;
 
-    (void)prop(f, "aio", &aio);
-    if (strcmp(aio, "threads")) {
+    if (strcmp(f->aio, "threads")) {
         err = uring_init(f, &what);
         f->use_ring = !err;
-        if (err && !strcmp(aio, "io_uring"))
+        if (err && !strcmp(f->aio, "io_uring"))
             return bp_failf(f->host, f->inst, BP_E_NOTSUP,
                             "%s: %s; set aio = auto to use threads where there is no io_uring",
                             what, strerror(-err));

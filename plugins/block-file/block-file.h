@@ -59,7 +59,7 @@ struct block_file {
     const struct bp_host *host;
     bp_inst inst;
     const struct bp_event_if *event;
-    const char *path; /* the core's */
+    const char *path, *aio; /* the core's */
 
     bool direct, readonly, lock, discard;
     uint32_t queue_depth, threads;

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <backplane/log.h>
@@ -19,6 +20,9 @@
 
 #define EROFS_RESULT                                                                               \
     (-30) /* open() passes on what the kernel said, and BP_E_* has no name for it */
+
+#define LOCK_TRIES    10
+#define LOCK_PAUSE_NS 20000000
 
 /* The files that this process has open, so that two sections with the same one are told apart from
  * another program, also where no lock is kept (check). Realize and destroy run on one thread. */
@@ -161,12 +165,25 @@ probe_sizes(struct block_file *f, const struct stat *st)
     return err;
 }
 
+/* 0: the lock is ours (check: could be); 1: somebody else's; -1: errno says why there are none. */
 static int
-take_lock(struct block_file *f)
+try_lock(struct block_file *f)
 {
     /* Owned by the open file, not by the process: it holds between two sections too. */
     struct flock fl = {.l_type = f->readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
-    bool check = f->host->flags & BP_HOST_CHECK;
+
+    if (f->host->flags & BP_HOST_CHECK)
+        return fcntl(f->fd, F_OFD_GETLK, &fl) < 0 ? -1 : fl.l_type != F_UNLCK;
+    if (fcntl(f->fd, F_OFD_SETLK, &fl) == 0)
+        return 0;
+    return errno == EAGAIN || errno == EACCES ? 1 : -1;
+}
+
+static int
+take_lock(struct block_file *f)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+    int r;
 
     for (const struct block_file *o = open_files; o; o = o->next)
         if (o->lock && o->dev == f->dev && o->ino == f->ino && !(o->readonly && f->readonly))
@@ -174,19 +191,30 @@ take_lock(struct block_file *f)
                             "%s belongs to another section of this config: two disks may share a "
                             "file only when both are readonly (lock = false takes the risk)",
                             f->path);
-    if (fcntl(f->fd, check ? F_OFD_GETLK : F_OFD_SETLK, &fl) < 0 && errno != EAGAIN &&
-        errno != EACCES)
+    /* The kernel takes an io_uring apart, and lets go of its file, some time after the process that
+     * had it was killed. */
+    for (int i = 0; (r = try_lock(f)) > 0 && i < LOCK_TRIES; i++)
+        (void)nanosleep(&pause, NULL);
+    if (r < 0)
         return bp_failf(f->host, f->inst, BP_E_NOTSUP,
                         "%s cannot be locked (%s): lock = false does without, when no other "
                         "program writes to it",
                         f->path, strerror(errno));
-    else if (check ? fl.l_type == F_UNLCK : errno == 0)
-        return 0;
-    return bp_failf(f->host, f->inst, BP_E_BUSY,
-                    "%s is in use by another program%s: end that, or set %s", f->path,
-                    f->readonly ? " that writes to it" : "",
-                    f->readonly ? "lock = false to read it all the same"
-                                : "readonly = true in both to share it");
+    if (r > 0)
+        return bp_failf(f->host, f->inst, BP_E_BUSY, "%s is in use by another program%s: %s",
+                        f->path, f->readonly ? " that writes to it" : "",
+                        f->readonly ? "end that, or set lock = false to read it all the same"
+                                    : "end that, or set readonly = true in both to share it");
+    return 0;
+}
+
+static void
+drop_lock(struct block_file *f)
+{
+    struct flock fl = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+    if (f->lock)
+        (void)fcntl(f->fd, F_OFD_SETLK, &fl); /* the ring may keep the file open for a while */
 }
 
 int
@@ -243,8 +271,10 @@ file_close(struct block_file *f)
     if (f->bounce_map)
         munmap(f->bounce_map, (size_t)BOUNCE_BYTES * BOUNCE_COUNT);
     f->bounce_map = NULL;
-    if (f->fd >= 0)
+    if (f->fd >= 0) {
+        drop_lock(f);
         close(f->fd);
+    }
     f->fd = -1;
 }
 

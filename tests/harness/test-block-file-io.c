@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * test-block-file-io.c - block-file keeps data: random requests, many at once, cut up in every way,
+ * against a model, for each engine, with and without O_DIRECT, and on tmpfs.
+ */
+#include <backplane/test.h>
+
+#include "tests/harness/disk.h"
+
+#define DISK_BYTES (3u << 20)
+#define SLOTS      12
+#define SLOT_BYTES (DISK_BYTES / SLOTS) /* each slot works in its own part of the disk */
+#define REQ_IOV    40
+#define ROUNDS     1500
+
+struct slot {
+    struct bp_block_req req;
+    struct bp_iovec iov[REQ_IOV];
+    uint8_t *buf; /* SLOT_BYTES and a page to be misaligned in */
+    int busy, result;
+};
+
+static struct bpt_machine *m;
+static const struct bp_block_if *blk;
+static void *be;
+static struct model model;
+static struct slot slots[SLOTS];
+static unsigned in_flight, completions, batches, wrong, failed, in_submit;
+
+static void
+gather(const struct bp_block_req *r, uint8_t *flat)
+{
+    for (uint32_t i = 0; i < r->n_iov; i++) {
+        memcpy(flat, r->iov[i].base, r->iov[i].len);
+        flat += r->iov[i].len;
+    }
+}
+
+static void
+on_done(struct bp_block_req *r, int result)
+{
+    struct slot *s = r->user;
+    static uint8_t flat[1 << 20];
+
+    if (in_submit || !s->busy)
+        wrong++; /* called twice, or from within submit() */
+    s->busy = 0;
+    in_flight--;
+    completions++;
+    if (result != 0)
+        failed++;
+    if (r->op == BP_BLOCK_READ) {
+        gather(r, flat);
+        if (!model_check(&model, r->offset, flat, r->len))
+            wrong++;
+    }
+}
+
+static void
+on_completed(void *user)
+{
+    (void)user;
+    batches++;
+}
+
+static const struct bp_block_client client = {.size = sizeof client, .completed = on_completed};
+
+/* Cuts len bytes of buf into pieces: aligned to unit when aligned is set. */
+static void
+cut(struct slot *s, uint64_t len, uint32_t unit, int aligned)
+{
+    uint8_t *p = s->buf + (aligned ? 0 : random_below(64));
+    uint32_t n = 0;
+
+    while (len > 0) {
+        uint64_t part = 1 + random_below(len);
+
+        if (aligned && part < len)
+            part = (part + unit - 1) / unit * unit;
+        if (n == REQ_IOV - 1 || part > len)
+            part = len;
+        s->iov[n++] = (struct bp_iovec){p, part};
+        p += part;
+        len -= part;
+    }
+    s->req.iov = s->iov;
+    s->req.n_iov = n;
+}
+
+static void
+start_one(unsigned i, uint32_t unit)
+{
+    static const uint32_t ops[] = {BP_BLOCK_READ,  BP_BLOCK_READ,  BP_BLOCK_WRITE,   BP_BLOCK_WRITE,
+                                   BP_BLOCK_WRITE, BP_BLOCK_FLUSH, BP_BLOCK_DISCARD, BP_BLOCK_ZERO};
+    static uint8_t flat[1 << 20];
+    struct slot *s = &slots[i];
+    uint64_t units = SLOT_BYTES / unit, first = random_below(units);
+    uint64_t count = 1 + random_below(random_below(4) ? 8 : units);
+    int err;
+
+    if (count > units - first)
+        count = units - first;
+    s->req = (struct bp_block_req){
+        .size = sizeof s->req,
+        .op = ops[random_below(sizeof ops / sizeof *ops)],
+        .flags = random_below(2) ? BP_BLOCK_UNMAP : 0,
+        .offset = (uint64_t)i * SLOT_BYTES + first * unit,
+        .len = count * unit,
+        .done = on_done,
+        .user = s,
+    };
+    if (s->req.op == BP_BLOCK_READ || s->req.op == BP_BLOCK_WRITE)
+        cut(s, s->req.len, unit, random_below(2) == 0);
+    if (s->req.op == BP_BLOCK_WRITE) {
+        for (uint32_t k = 0; k < s->req.n_iov; k++)
+            random_fill(s->iov[k].base, s->iov[k].len);
+        gather(&s->req, flat);
+    }
+    in_submit = 1;
+    err = blk->submit(be, &s->req);
+    in_submit = 0;
+    if (err == BP_E_AGAIN && in_flight > 0)
+        return;
+    if (err) {
+        failed++;
+        return;
+    }
+    s->busy = 1;
+    in_flight++;
+    if (s->req.op == BP_BLOCK_WRITE)
+        model_write(&model, s->req.offset, flat, s->req.len);
+    else if (s->req.op == BP_BLOCK_ZERO)
+        model_write(&model, s->req.offset, NULL, s->req.len);
+    else if (s->req.op == BP_BLOCK_DISCARD)
+        model_forget(&model, s->req.offset, s->req.len);
+}
+
+static int
+all_done(void *arg)
+{
+    (void)arg;
+    return in_flight == 0;
+}
+
+static int
+open_disk(const char *path, const char *aio, int direct, uint32_t depth)
+{
+    char props[500];
+
+    m = bpt_new(1 << 20, 0);
+    snprintf(props, sizeof props, "path=%s,aio=%s,direct=%s,queue_depth=%u", path, aio,
+             direct ? "true" : "false", depth);
+    if (bpt_load(m, "block-file", "d", props) || bpt_realize_all(m) || bpt_start(m))
+        return -1;
+    be = bpt_self(m, "d");
+    blk = bpt_query(m, "d", BP_IF_BLOCK, BP_UPTO(struct bp_block_if, commit));
+    return blk->attach(be, &client);
+}
+
+static void
+random_io(const char *where, const char *aio, int direct, uint32_t depth)
+{
+    char path[400];
+    struct bp_block_info info = {.size = sizeof info};
+
+    snprintf(path, sizeof path, "%s", scratch_file("disk", DISK_BYTES));
+    if (open_disk(path, aio, direct, depth) != 0) {
+        if (direct && strstr(bpt_error(m), "direct"))
+            skip("no O_DIRECT here", where);
+        else
+            ok(0, "%s, %s: opens (%s)", where, aio, bpt_error(m));
+        bpt_free(m);
+        return;
+    }
+    random_seed(direct * 2u + (aio[0] == 't') + depth);
+    blk->info(be, &info);
+    model_init(&model, DISK_BYTES);
+    completions = batches = wrong = failed = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i < SLOTS; i++)
+            if (!slots[i].busy && random_below(2))
+                start_one(i, info.block_size);
+        blk->commit(be);
+        bpt_poll(m, random_below(4) ? 0 : 20);
+    }
+    ok(bpt_until(m, all_done, NULL), "%s, %s%s: %u requests are all done, in %u batches", where,
+       aio, direct ? ", direct" : "", completions, batches);
+    eq_int(wrong, 0, "nothing read differs and each is completed once");
+    eq_int(failed, 0, "none failed");
+    ok(completions > 200 && batches > 0 && batches <= completions, "batches are announced");
+    blk->attach(be, NULL);
+    eq_int(bpt_free(m), 0, "no rule of the ABI is broken");
+    ok(model_check_file(&model, path), "the file is what was written");
+    model_fini(&model);
+}
+
+/* One request of more pieces than the kernel takes in one call. */
+static void
+long_iovec(const char *aio)
+{
+    enum { N = 3000 };
+    static struct bp_iovec iov[N];
+    struct slot *s = &slots[0];
+    const char *path = scratch_file("disk", DISK_BYTES);
+
+    if (!ok(open_disk(path, aio, 0, 4) == 0, "%s: opens", aio))
+        return;
+    model_init(&model, DISK_BYTES);
+    random_fill(s->buf, 512 * N / 2);
+    for (int i = 0; i < N; i++)
+        iov[i] = (struct bp_iovec){s->buf + 256 * i, 256};
+    s->req = (struct bp_block_req){
+        .size = sizeof s->req,
+        .op = BP_BLOCK_WRITE,
+        .n_iov = N,
+        .offset = 4096,
+        .len = 256 * N,
+        .iov = iov,
+        .done = on_done,
+        .user = s,
+    };
+    failed = wrong = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        s->req.op = pass ? BP_BLOCK_READ : BP_BLOCK_WRITE;
+        s->busy = 1;
+        eq_int(blk->submit(be, &s->req), 0, "3000 pieces are accepted");
+        in_flight++;
+        blk->commit(be);
+        if (pass == 0)
+            model_write(&model, s->req.offset, s->buf, s->req.len);
+        ok(bpt_until(m, all_done, NULL) && failed == 0 && wrong == 0,
+           "and all of them transferred");
+        memset(s->buf, 0, 1);
+        if (pass == 0)
+            memset(s->buf, 0xee, 256 * N);
+    }
+    blk->attach(be, NULL);
+    eq_int(bpt_free(m), 0, "no rule of the ABI is broken");
+    ok(model_check_file(&model, path), "the file is what was written");
+    model_fini(&model);
+}
+
+int
+main(void)
+{
+    static const char *const engines[] = {"io_uring", "threads"};
+    unsigned fds;
+
+    for (int i = 0; i < SLOTS; i++)
+        if (posix_memalign((void **)&slots[i].buf, 65536, 1 << 20))
+            return 99;
+    if (scratch_new(NULL))
+        return 99;
+    m = bpt_new(1 << 20, 0);
+    bpt_load(m, "block-file", "d",
+             "path=/dev/null"); /* what loading keeps open is kept from here */
+    bpt_free(m);
+    fds = bpt_open_fds();
+    for (int e = 0; e < 2; e++) {
+        random_io("file", engines[e], 0, 256);
+        random_io("file", engines[e], 0, 3);
+        random_io("file", engines[e], 1, 256);
+        long_iovec(engines[e]);
+    }
+    eq_int(bpt_open_fds(), fds, "no descriptor is left open");
+    scratch_remove();
+    if (access("/dev/shm", W_OK) == 0 && scratch_new("/dev/shm") == 0) {
+        for (int e = 0; e < 2; e++) /* no FALLOC_FL_ZERO_RANGE there */
+            random_io("tmpfs", engines[e], 0, 256);
+    } else {
+        skip("no /dev/shm", "tmpfs");
+    }
+    for (int i = 0; i < SLOTS; i++)
+        free(slots[i].buf);
+    return done_testing();
+}
