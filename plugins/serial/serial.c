@@ -24,7 +24,7 @@
 /* Half of what a real port takes for the 16 bytes of its FIFO at 115200 baud. */
 #define FLUSH_NS 700000
 /* How long a machine that stops waits for a back end that takes nothing. */
-#define GIVE_UP_NS INT64_C(5000000000)
+#define GIVE_UP_NS INT64_C(3000000000)
 
 #define CONNECTED_PINS (UART_MSR_CTS | UART_MSR_DSR | UART_MSR_DCD)
 
