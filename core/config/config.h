@@ -115,8 +115,8 @@ const struct config_value *config_instance_value(const struct config_instance *i
                                                  const char *prop);
 
 /*
- * The whole machine as text that config_load() takes: includes resolved, defaults written out,
- * short forms as they were, BP_P_SECRET values left out. g_free() it.
+ * The whole machine as text that config_load() takes: includes resolved, defaults written out, what
+ * short forms made as sections of their own, BP_P_SECRET values left out. g_free() it.
  */
 char *config_print(const struct config *config);
 

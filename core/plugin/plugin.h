@@ -66,6 +66,11 @@ gboolean plugin_set_has(const struct plugin_set *set, const char *name, char **r
 /* Names of all files in the path that could be plugins, sorted, each once; g_strfreev() it. */
 char **plugin_set_names(const struct plugin_set *set);
 
+/* Sets the error of a name that has no file: where it was looked for, the nearest name, the
+ * package.
+ */
+void plugin_set_missing(const struct plugin_set *set, const char *name, GError **error);
+
 /*
  * The class of that name: found, checked, opened and validated at the first call, the same pointer
  * afterwards; the set's. NULL with an error that says which files were looked for, or what is

@@ -133,8 +133,8 @@ plugin_set_names(const struct plugin_set *set)
     return (char **)g_ptr_array_free(names, FALSE);
 }
 
-static void
-set_report_missing(const struct plugin_set *set, const char *name, GError **error)
+void
+plugin_set_missing(const struct plugin_set *set, const char *name, GError **error)
 {
     char **names = plugin_set_names(set);
     const char *near = nearest_name(name, (const char *const *)names);
@@ -173,7 +173,7 @@ plugin_set_get(struct plugin_set *set, const char *name, GError **error)
         return NULL;
     }
     if (!plugin_set_has(set, name, &file)) {
-        set_report_missing(set, name, error);
+        plugin_set_missing(set, name, error);
         return NULL;
     }
     classes = load_classes(file, error);
