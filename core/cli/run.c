@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* run.c - `backplane run` and `backplane check`. */
+#include <stdio.h>
+
+#include "core/cli/cli.h"
+#include "core/config/config.h"
+#include "core/error.h"
+
+static struct config *
+run_load(const char *path, struct plugin_set *plugins, GError **error)
+{
+    struct config *config = config_load(path, plugins, error);
+
+    for (char **line = config ? config->warnings : NULL; line && *line; line++)
+        fprintf(stderr, "%s\n", *line);
+    return config;
+}
+
+int
+cli_run(struct cli *cli, int argc, char **argv)
+{
+    struct plugin_set *plugins;
+    struct config *config;
+    GError *error = NULL;
+    int status;
+
+    if (!cli_parse(cli, NULL, "FILE",
+                   "Runs the virtual machine that FILE describes until it powers "
+                   "off.",
+                   1, &argc, &argv))
+        return CORE_ERROR_CONFIG;
+    plugins = plugin_set_new((const char *const *)cli->plugin_dirs);
+    config = run_load(argv[1], plugins, &error);
+    if (config)
+        g_set_error(&error, CORE_ERROR, CORE_ERROR_HOST, "this build cannot run machines yet");
+    status = cli_fail(error);
+    config_free(config);
+    plugin_set_free(plugins);
+    return status;
+}
+
+int
+cli_check(struct cli *cli, int argc, char **argv)
+{
+    gboolean print = FALSE;
+    const GOptionEntry options[] = {
+        {"print", 0, 0, G_OPTION_ARG_NONE, &print, "Print the whole machine as a config file",
+         NULL},
+        {NULL, 0, 0, 0, NULL, NULL, NULL},
+    };
+    struct plugin_set *plugins;
+    struct config *config;
+    GError *error = NULL;
+    int status = 0;
+
+    if (!cli_parse(cli, options, "FILE",
+                   "Finds everything in FILE that run would refuse. Needs no "
+                   "KVM and changes nothing.",
+                   1, &argc, &argv))
+        return CORE_ERROR_CONFIG;
+    plugins = plugin_set_new((const char *const *)cli->plugin_dirs);
+    config = run_load(argv[1], plugins, &error);
+    if (!config) {
+        status = cli_fail(error);
+    } else if (print) {
+        char *text = config_print(config);
+
+        fputs(text, stdout);
+        g_free(text);
+    } else {
+        printf("%s: good\n", argv[1]);
+    }
+    config_free(config);
+    plugin_set_free(plugins);
+    return status;
+}
