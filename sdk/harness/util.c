@@ -40,7 +40,7 @@ xstrdup(const char *s)
     return must(strdup(s));
 }
 
-static char *
+__attribute__((format(printf, 1, 0))) static char *
 vprint(const char *fmt, va_list ap)
 {
     char *s = NULL;
