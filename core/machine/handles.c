@@ -64,6 +64,8 @@ handles_add(struct handles *h, enum handle_kind kind, void *object)
     uint32_t index, generation;
     struct slot *s;
 
+    if (!h)
+        return 0;
     g_mutex_lock(&h->lock);
     if (h->free_slots && h->free_slots->len) {
         index = g_array_index(h->free_slots, uint32_t, h->free_slots->len - 1);
@@ -102,6 +104,8 @@ handles_remove(struct handles *h, enum handle_kind kind, uint64_t id)
     void *object = NULL;
     struct slot *s;
 
+    if (!h)
+        return NULL;
     g_mutex_lock(&h->lock);
     s = slot_of(h, kind, id);
     if (s) {

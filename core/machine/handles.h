@@ -26,6 +26,8 @@ struct handles *handles_new(void);
 /* Calls fini on each object that is left, the newest first. */
 void handles_free(struct handles *h, void (*fini)(enum handle_kind kind, void *object));
 
+/* A NULL table, that of an instance which is being destroyed, holds nothing and takes nothing. */
+
 /* A new id for object; 0 when the table is full. [any] */
 uint64_t handles_add(struct handles *h, enum handle_kind kind, void *object);
 /* The object behind an id, NULL when it is not one of this kind in this table. [any] */
