@@ -11,7 +11,7 @@
  *     ...                                             the guest asks for a reboot
  *     memory_reset(mem); (devices write their tables again)
  *     boot_load(boot, e820, rsdp, &entry, &error);    the same files, also when renamed meanwhile
- *     boot_free(boot);
+ *     boot_free(boot);                                before memory_free()
  *
  * The files are read with pread straight into guest memory. They are untrusted: everything in them
  * is checked, and each fault is one GError, CORE_ERROR_CONFIG, `PATH: what is wrong; what to do`.

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* fuzz-bzimage.c - loads the input as a kernel; the corpus is about the Linux boot protocol. */
+#include "config.h"
+
+#include "tests/fuzz/boot-target.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    boot_target_run(data, size, TRUE, 0);
+    return 0;
+}
