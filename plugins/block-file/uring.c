@@ -35,7 +35,7 @@ static int
 try_nop(struct io_uring *ring)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
-    struct io_uring_cqe *cqe;
+    struct io_uring_cqe *cqe = NULL;
     int err;
 
     io_uring_prep_nop(sqe);
@@ -146,7 +146,7 @@ void
 uring_reap(struct block_file *f)
 {
     struct io_uring *ring = &f->uring.ring;
-    struct io_uring_cqe *cqe;
+    struct io_uring_cqe *cqe = NULL;
     unsigned n = io_uring_cq_ready(ring);
     bool completed = false;
 
