@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/cli/cli.h"
+#include "core/cli/terminal.h"
 #include "core/error.h"
 #include "core/plugin/guard.h"
 
@@ -142,6 +143,7 @@ main(int argc, char **argv)
     GError *error = NULL;
     int status;
 
+    terminal_fill_descriptors();
     plugin_guard_install();
     g_set_prgname("backplane");
     g_option_context_set_summary(context, summary);

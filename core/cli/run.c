@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "core/cli/cli.h"
+#include "core/cli/terminal.h"
 #include "core/config/config.h"
 #include "core/error.h"
 
@@ -29,6 +30,7 @@ cli_run(struct cli *cli, int argc, char **argv)
                    "off.",
                    1, &argc, &argv))
         return CORE_ERROR_CONFIG;
+    terminal_keep();
     plugins = plugin_set_new((const char *const *)cli->plugin_dirs);
     config = run_load(argv[1], plugins, &error);
     if (config)
