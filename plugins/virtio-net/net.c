@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * net.c - virtio-net: the class, its properties, features, configuration and state.
+ *
+ * Queues: receive 2n, transmit 2n + 1 of pair n, then the control queue (5.1.2).
+ */
+#include <backplane/log.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net.h"
+
+enum { COOKIE_AGAIN = 1 };
+
+/* struct virtio_net_config as far as we have it (5.1.4) */
+struct config {
+    uint8_t mac[6];
+    uint16_t status, max_virtqueue_pairs, mtu;
+};
+
+/* Feature bits that stand for an offload, towards the back end and from it. */
+static const struct {
+    uint32_t offload;
+    uint8_t tx, rx;
+} offload_bits[] = {
+    {BP_NET_CSUM, F_CSUM, F_GUEST_CSUM},      {BP_NET_TSO4, F_HOST_TSO4, F_GUEST_TSO4},
+    {BP_NET_TSO6, F_HOST_TSO6, F_GUEST_TSO6}, {BP_NET_ECN, F_HOST_ECN, F_GUEST_ECN},
+    {BP_NET_UFO, F_HOST_UFO, F_GUEST_UFO},
+};
+#define N_OFFLOADS (sizeof offload_bits / sizeof *offload_bits)
+
+uint32_t
+net_rx_offloads_of(uint64_t features)
+{
+    uint32_t to = 0;
+
+    for (unsigned i = 0; i < N_OFFLOADS; i++)
+        if (features & BIT(offload_bits[i].rx))
+            to |= offload_bits[i].offload;
+    /* Segments come with partial checksums: without those a driver can take none (5.1.3.1). */
+    return to & BP_NET_CSUM ? to : 0;
+}
+
+int
+net_set_rx_offloads(struct net *net, uint32_t offloads)
+{
+    int err = net->be->set_offloads(net->be_self, offloads);
+
+    if (!err)
+        net->rx_offloads = offloads;
+    return err;
+}
+
+int
+net_set_pairs(struct net *net, uint32_t pairs)
+{
+    int err;
+
+    if (pairs < 1 || pairs > net->max_pairs)
+        return BP_E_RANGE;
+    err = net->be->set_queues(net->be_self, pairs);
+    if (!err)
+        net->pairs = pairs;
+    return err;
+}
+
+uint32_t
+net_ctrl_index(const struct net *net)
+{
+    return bp_virtio_features(net->vdev) & BIT(F_MQ) ? 2 * net->max_pairs : 2;
+}
+
+static bool
+is_ctrl(const struct net *net, uint32_t index)
+{
+    return (bp_virtio_features(net->vdev) & BIT(F_CTRL_VQ)) && index == net_ctrl_index(net);
+}
+
+static int
+net_features(void *self, uint64_t features)
+{
+    struct net *net = self;
+
+    net->filter.vlan_on = features & BIT(F_CTRL_VLAN);
+    return net_set_rx_offloads(net, net_rx_offloads_of(features));
+}
+
+static void
+net_config_read(void *self, uint32_t off, void *buf, uint32_t len)
+{
+    struct net *net = self;
+    struct config c = {
+        .status = net->link_up, .max_virtqueue_pairs = (uint16_t)net->max_pairs, .mtu = net->mtu};
+
+    memcpy(c.mac, net->filter.mac, sizeof c.mac);
+    memset(buf, 0, len);
+    if (off < sizeof c)
+        memcpy(buf, (const uint8_t *)&c + off, len < sizeof c - off ? len : sizeof c - off);
+}
+
+/* Only legacy drivers write here, and there is no legacy interface. */
+static void
+net_config_write(void *self, uint32_t off, const void *buf, uint32_t len)
+{
+    (void)self;
+    (void)off;
+    (void)buf;
+    (void)len;
+}
+
+static void
+net_driver_ready(void *self)
+{
+    struct net *net = self;
+
+    for (uint32_t i = 0; i < net->pairs; i++)
+        net->be->ready(net->be_self, i);
+}
+
+static void
+net_notify(void *self, struct bp_virtq *vq, uint32_t index)
+{
+    struct net *net = self;
+
+    if (is_ctrl(net, index))
+        ctrl_run(net, vq);
+    else if (index % 2)
+        tx_run(net, index / 2);
+    else if (index / 2 < net->pairs)
+        net->be->ready(net->be_self, index / 2);
+}
+
+static void
+to_power_on(struct net *net)
+{
+    tx_reset(net);
+    filter_reset(&net->filter, net->config_mac);
+    /* Neither can fail: one queue and no offload are what every back end has. */
+    (void)net_set_rx_offloads(net, 0);
+    (void)net_set_pairs(net, 1);
+}
+
+static int
+net_driver_reset(void *self)
+{
+    to_power_on(self);
+    return 0; /* what was sent was sent: nothing is in flight */
+}
+
+static const struct bp_virtio_ops net_ops = {
+    .size = sizeof net_ops,
+    .features = net_features,
+    .config_read = net_config_read,
+    .config_write = net_config_write,
+    .ready = net_driver_ready,
+    .notify = net_notify,
+    .reset = net_driver_reset,
+};
+
+static void
+net_sendable(void *user, uint32_t queue)
+{
+    if (queue < ((struct net *)user)->max_pairs)
+        tx_run(user, queue);
+}
+
+static void
+net_changed(void *user)
+{
+    struct net *net = user;
+    struct bp_net_info info = {.size = sizeof info};
+
+    if (net->be->info(net->be_self, &info) != 0 || net->link_up == (info.link_up != 0))
+        return;
+    net->link_up = info.link_up;
+    bp_virtio_config_changed(net->vdev);
+}
+
+static bool
+parse_mac(const char *text, uint8_t mac[6])
+{
+    for (int i = 0; i < 6; i++) {
+        char *end;
+
+        if (!strchr("0123456789abcdefABCDEF", text[0]) || !text[0] || !text[1])
+            return false;
+        mac[i] = (uint8_t)strtoul((const char[]){text[0], text[1], '\0'}, &end, 16);
+        if (*end || (i < 5 ? text[2] != ':' : text[2] != '\0'))
+            return false;
+        text += 3;
+    }
+    return !(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]);
+}
+
+/* FNV-1a of the link's name: the same address at every start, another one for another section. */
+static void
+derive_mac(const char *id, uint8_t mac[6])
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+    for (; *id; id++)
+        h = (h ^ (uint8_t)*id) * UINT64_C(0x100000001b3);
+    mac[0] = 0x02; /* locally administered */
+    for (int i = 1; i < 6; i++)
+        mac[i] = (uint8_t)(h >> 8 * i);
+}
+
+static int
+choose_mac(struct net *net, const struct bp_net_info *info, const char *link_id)
+{
+    static const uint8_t none[6];
+    struct bp_value v = {.size = sizeof v};
+
+    if (net->host->prop(net->inst, "mac", &v) == 0 && v.n && v.s) {
+        if (!parse_mac(v.s, net->config_mac))
+            return bp_failf(net->host, net->inst, BP_E_INVAL,
+                            "mac \"%s\" is no unicast hardware address; write e.g. "
+                            "\"52:54:00:12:34:56\"",
+                            v.s);
+    } else if (memcmp(info->mac, none, 6) != 0) {
+        memcpy(net->config_mac, info->mac, 6);
+    } else {
+        derive_mac(link_id, net->config_mac);
+    }
+    return 0;
+}
+
+static int
+join_backend(struct net *net)
+{
+    struct bp_net_info info = {.size = sizeof info};
+    struct bp_link link = {.size = sizeof link};
+    struct bp_value queues = {.size = sizeof queues};
+    int err;
+
+    err = net->host->link(net->inst, "netdev", BP_IF_NET, BP_UPTO(struct bp_net_if, ready), &link);
+    if (err)
+        return net->host->fail(net->inst, err, "netdev names no network back end that fits");
+    net->be = link.iface;
+    net->be_self = link.self;
+    err = net->be->info(net->be_self, &info);
+    if (err)
+        return err;
+    net->offered_tx = info.tx_offloads;
+    net->offered_rx = info.rx_offloads;
+    net->link_up = info.link_up;
+    net->mtu = info.mtu >= 68 && info.mtu <= 65535 ? (uint16_t)info.mtu : 0;
+    net->max_pairs = 1;
+    if (net->host->prop(net->inst, "queues", &queues) == 0 && queues.n)
+        net->max_pairs = (uint32_t)queues.i;
+    if (net->max_pairs > (info.max_queues ? info.max_queues : 1))
+        return bp_failf(net->host, net->inst, BP_E_INVAL,
+                        "queues = %u, but the back end %s has %u; lower one or raise the other",
+                        net->max_pairs, link.id, info.max_queues ? info.max_queues : 1);
+    net->pairs = 1;
+    return choose_mac(net, &info, link.id);
+}
+
+static uint64_t
+offered(const struct net *net)
+{
+    uint64_t f = BIT(F_MAC) | BIT(F_STATUS) | BIT(F_MRG_RXBUF) | BIT(F_CTRL_VQ) | BIT(F_CTRL_RX) |
+                 BIT(F_CTRL_RX_EXTRA) | BIT(F_CTRL_VLAN) | BIT(F_CTRL_MAC_ADDR);
+
+    for (unsigned i = 0; i < N_OFFLOADS; i++) {
+        if (net->offered_tx & offload_bits[i].offload)
+            f |= BIT(offload_bits[i].tx);
+        if (net->offered_rx & offload_bits[i].offload)
+            f |= BIT(offload_bits[i].rx) | BIT(F_CTRL_GUEST_OFFLOADS);
+    }
+    if (net->max_pairs > 1)
+        f |= BIT(F_MQ);
+    if (net->mtu)
+        f |= BIT(F_MTU);
+    return f;
+}
+
+static int
+make_device(struct net *net)
+{
+    uint16_t sizes[2 * PAIRS_MAX + 1];
+    struct bp_virtio_desc desc = {
+        .size = sizeof desc,
+        .device_id = 1,
+        .pci_class = 0x020000,
+        .n_queues = 2 * net->max_pairs + 1,
+        .queue_size = sizes,
+        .features = offered(net),
+        .config_len = sizeof(struct config),
+        .max_iov = BP_VIRTIO_QUEUE_MAX,
+        .ops = &net_ops,
+        .acpi_name = "VN",
+    };
+    struct bp_value v = {.size = sizeof v};
+
+    net->queue_size = 256;
+    if (net->host->prop(net->inst, "queue_size", &v) == 0 && v.n)
+        net->queue_size = (uint32_t)v.i;
+    if (net->queue_size & (net->queue_size - 1))
+        return net->host->fail(net->inst, BP_E_INVAL, "queue_size must be a power of two");
+    for (uint32_t i = 0; i < desc.n_queues; i++)
+        sizes[i] = (uint16_t)net->queue_size;
+    sizes[desc.n_queues - 1] = 64;
+    return bp_virtio_new(net->host, net->inst, &desc, net, &net->vdev);
+}
+
+static int
+net_create(const struct bp_host *host, bp_inst inst, void **ret_self)
+{
+    struct net *net = calloc(1, sizeof *net);
+
+    if (!net)
+        return BP_E_NOMEM;
+    net->host = host;
+    net->inst = inst;
+    *ret_self = net;
+    return 0;
+}
+
+static int
+net_realize(void *self)
+{
+    struct net *net = self;
+    int err = join_backend(net);
+
+    if (err)
+        return err;
+    net->ev = net->host->query(net->inst, BP_IF_EVENT, BP_UPTO(struct bp_event_if, kick));
+    if (!net->ev)
+        return net->host->fail(net->inst, BP_E_NOTSUP, "needs bp.event/1");
+    net->ctrl_chain.size = sizeof net->ctrl_chain;
+    net->ctrl_chain.cap_iov = BP_VIRTIO_QUEUE_MAX;
+    net->ctrl_chain.iov = calloc(BP_VIRTIO_QUEUE_MAX, sizeof *net->ctrl_chain.iov);
+    if (!net->ctrl_chain.iov || rx_init(net) || tx_init(net))
+        return BP_E_NOMEM;
+    err = net->ev->soft(net->inst, "again", COOKIE_AGAIN, &net->again);
+    if (!err)
+        err = make_device(net);
+    if (err)
+        return err;
+    filter_reset(&net->filter, net->config_mac);
+    net->client = (struct bp_net_client){.size = sizeof net->client,
+                                         .user = net,
+                                         .receive = rx_receive,
+                                         .received = rx_received,
+                                         .sendable = net_sendable,
+                                         .changed = net_changed};
+    err = net->be->attach(net->be_self, &net->client);
+    return err ? net->host->fail(net->inst, err, "the back end has another user already") : 0;
+}
+
+static int
+net_start(void *self)
+{
+    return bp_virtio_start(((struct net *)self)->vdev);
+}
+
+static int
+net_quiesce(void *self)
+{
+    struct net *net = self;
+
+    tx_park(net);
+    return bp_virtio_quiesce(net->vdev);
+}
+
+static void
+net_cold_reset(void *self, uint32_t kind)
+{
+    struct net *net = self;
+
+    (void)kind;
+    bp_virtio_cold_reset(net->vdev);
+    to_power_on(net);
+}
+
+static void
+net_event(void *self, uint32_t cookie, uint32_t mask)
+{
+    struct net *net = self;
+
+    if (cookie >= BP_VIRTIO_COOKIE)
+        bp_virtio_event(net->vdev, cookie, mask);
+    else
+        for (uint32_t i = 0; i < net->pairs; i++)
+            tx_run(net, i);
+}
+
+/* Booleans of the filter in one number, least significant first. */
+static uint64_t
+pack_modes(const struct filter *f)
+{
+    return (uint64_t)f->promisc | (uint64_t)f->allmulti << 1 | (uint64_t)f->alluni << 2 |
+           (uint64_t)f->nomulti << 3 | (uint64_t)f->nouni << 4 | (uint64_t)f->nobcast << 5 |
+           (uint64_t)f->uni_overflow << 6 | (uint64_t)f->multi_overflow << 7;
+}
+
+static void
+unpack_modes(struct filter *f, uint64_t v)
+{
+    f->promisc = v & 1;
+    f->allmulti = v >> 1 & 1;
+    f->alluni = v >> 2 & 1;
+    f->nomulti = v >> 3 & 1;
+    f->nouni = v >> 4 & 1;
+    f->nobcast = v >> 5 & 1;
+    f->uni_overflow = v >> 6 & 1;
+    f->multi_overflow = v >> 7 & 1;
+}
+
+static int
+net_save(void *self, const struct bp_writer *w)
+{
+    const struct net *net = self;
+    const struct filter *f = &net->filter;
+    int err = bp_virtio_save(net->vdev, w);
+
+    if (!err)
+        err = w->section(w, "net", 1, 1);
+    if (!err)
+        err = w->blob(w, "mac", f->mac, sizeof f->mac);
+    if (!err)
+        err = w->u64(w, "modes", pack_modes(f));
+    if (!err)
+        err = w->u64(w, "unicast", f->n_uni);
+    if (!err)
+        err = w->blob(w, "macs", f->macs, (uint64_t)(f->n_uni + f->n_multi) * 6);
+    if (!err)
+        err = w->blob(w, "vlans", f->vlans, sizeof f->vlans);
+    if (!err)
+        err = w->u64(w, "pairs", net->pairs);
+    if (!err)
+        err = w->u64(w, "offloads", net->rx_offloads);
+    return err;
+}
+
+static int
+load_filter(struct net *net, const struct bp_reader *r)
+{
+    struct filter f = net->filter;
+    uint64_t modes = pack_modes(&f), n_uni = 0, n = 0;
+    int err = r->blob(r, "mac", f.mac, sizeof f.mac, &n);
+
+    if (err == BP_E_NOENT || (!err && n == sizeof f.mac))
+        err = r->u64(r, "modes", &modes);
+    if (!err || err == BP_E_NOENT)
+        err = r->u64(r, "unicast", &n_uni);
+    n = 0;
+    if (!err || err == BP_E_NOENT)
+        err = r->blob(r, "macs", f.macs, sizeof f.macs, &n);
+    if ((err && err != BP_E_NOENT) || n % 6 || n_uni > n / 6 || modes > 0xff)
+        return BP_E_INVAL;
+    f.n_uni = (uint32_t)n_uni;
+    f.n_multi = (uint32_t)(n / 6 - n_uni);
+    unpack_modes(&f, modes);
+    err = r->blob(r, "vlans", f.vlans, sizeof f.vlans, &n);
+    if (err != BP_E_NOENT && (err || n != sizeof f.vlans))
+        return BP_E_INVAL;
+    f.vlan_on = bp_virtio_features(net->vdev) & BIT(F_CTRL_VLAN);
+    net->filter = f;
+    return 0;
+}
+
+static int
+net_load(void *self, const struct bp_reader *r)
+{
+    struct net *net = self;
+    uint64_t pairs = 1, offloads = 0;
+    uint32_t ver;
+    int err = bp_virtio_load(net->vdev, r);
+
+    if (!err)
+        err = r->section(r, "net", &ver);
+    if (err)
+        return err;
+    if (ver != 1)
+        return BP_E_INVAL;
+    err = load_filter(net, r);
+    if (!err)
+        err = r->u64(r, "pairs", &pairs);
+    if (!err || err == BP_E_NOENT)
+        err = r->u64(r, "offloads", &offloads);
+    if (err && err != BP_E_NOENT)
+        return err;
+    if (pairs > PAIRS_MAX || offloads > UINT32_MAX || net_set_pairs(net, (uint32_t)pairs) != 0)
+        return BP_E_INVAL;
+    return net_set_rx_offloads(net, (uint32_t)offloads);
+}
+
+static void
+net_destroy(void *self)
+{
+    struct net *net = self;
+
+    bp_virtio_free(net->vdev);
+    rx_fini(net);
+    tx_fini(net);
+    free(net->ctrl_chain.iov);
+    free(net);
+}
+
+#define PROP(NAME, TYPE, ...)                                                                      \
+    {                                                                                              \
+        .size = sizeof(struct bp_prop), .type = TYPE, .name = NAME, __VA_ARGS__                    \
+    }
+static const struct bp_prop props[] = {
+    PROP("netdev", BP_LINK, .flags = BP_P_REQUIRED, .link_iface = BP_IF_NET,
+         .help = "network back end: \"user\", \"tap:NAME\" or an instance"),
+    PROP("mac", BP_STR, .help = "hardware address; by default one that its name decides"),
+    PROP("queues", BP_INT, .def = "1", .min = 1, .max = PAIRS_MAX, .help = "queue pairs"),
+    PROP("queue_size", BP_INT, .def = "256", .min = 16, .max = QUEUE_SIZE_MAX,
+         .help = "descriptors of each queue, a power of two"),
+    BP_VIRTIO_PROPS,
+};
+
+static const char *const needs[] = {BP_VIRTIO_NEEDS, NULL};
+static const struct bp_class net_class = {
+    .size = sizeof net_class,
+    .name = "virtio-net",
+    .version = "1.0",
+    .summary = "virtio network card",
+    .props = props,
+    .n_props = sizeof props / sizeof *props,
+    .prop_size = sizeof *props,
+    .needs = needs,
+    .state_ver = 1,
+    .state_min = 1,
+    .create = net_create,
+    .realize = net_realize,
+    .start = net_start,
+    .quiesce = net_quiesce,
+    .reset = net_cold_reset,
+    .event = net_event,
+    .save = net_save,
+    .load = net_load,
+    .destroy = net_destroy,
+};
+
+BP_PLUGIN("virtio-net", "1.0", "BSD-3-Clause", "backplane", &net_class);
