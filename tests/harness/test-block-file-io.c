@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * test-block-file-io.c - block-file keeps data: random requests, many at once, cut up in every way,
- * against a model, for each engine, with and without O_DIRECT, and on tmpfs.
+ * against a model, for each engine, with and without O_DIRECT, on tmpfs, and with system calls that
+ * do less than they are asked for.
  */
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
 #include <backplane/test.h>
 
 #include "tests/harness/disk.h"
@@ -12,6 +18,73 @@
 #define SLOT_BYTES (DISK_BYTES / SLOTS) /* each slot works in its own part of the disk */
 #define REQ_IOV    40
 #define ROUNDS     1500
+
+/*
+ * The plugin finds these before the C library's. With faults set they are cut short or interrupted
+ * most of the time.
+ */
+static atomic_int faults, faulted;
+static size_t fault_unit = 1;
+
+static int
+fault(void)
+{
+    static atomic_uint n;
+    unsigned k = atomic_fetch_add(&n, 1) % 4;
+
+    if (!faults || k == 0)
+        return 0;
+    faulted++;
+    return (int)k;
+}
+
+static ssize_t
+transfer(long nr, int fd, const struct iovec *iov, int n, off_t off)
+{
+    struct iovec one = iov[0];
+
+    switch (fault()) {
+    case 1:
+        errno = EINTR;
+        return -1;
+    case 2: /* part of one buffer; O_DIRECT moves whole blocks */
+        if (one.iov_len > fault_unit)
+            one.iov_len = (one.iov_len / 2 + fault_unit - 1) / fault_unit * fault_unit;
+        return syscall(nr, fd, &one, 1, off, 0);
+    case 3:
+        n = (n + 1) / 2;
+        break;
+    }
+    return syscall(nr, fd, iov, n, off, 0);
+}
+
+BP_EXPORT ssize_t
+pread(int fd, void *buf, size_t n, off_t off)
+{
+    struct iovec iov = {buf, n};
+
+    return transfer(SYS_preadv, fd, &iov, 1, off);
+}
+
+BP_EXPORT ssize_t
+pwrite(int fd, const void *buf, size_t n, off_t off)
+{
+    struct iovec iov = {(void *)(uintptr_t)buf, n};
+
+    return transfer(SYS_pwritev, fd, &iov, 1, off);
+}
+
+BP_EXPORT ssize_t
+preadv(int fd, const struct iovec *iov, int n, off_t off)
+{
+    return transfer(SYS_preadv, fd, iov, n, off);
+}
+
+BP_EXPORT ssize_t
+pwritev(int fd, const struct iovec *iov, int n, off_t off)
+{
+    return transfer(SYS_pwritev, fd, iov, n, off);
+}
 
 struct slot {
     struct bp_block_req req;
@@ -174,6 +247,7 @@ random_io(const char *where, const char *aio, int direct, uint32_t depth)
     }
     random_seed(direct * 2u + (aio[0] == 't') + depth);
     blk->info(be, &info);
+    fault_unit = direct ? info.block_size : 1;
     model_init(&model, DISK_BYTES);
     completions = batches = wrong = failed = 0;
     for (int round = 0; round < ROUNDS; round++) {
@@ -262,6 +336,11 @@ main(void)
         random_io("file", engines[e], 1, 256);
         long_iovec(engines[e]);
     }
+    faults = 1;
+    random_io("short transfers", "threads", 0, 256);
+    random_io("short transfers", "threads", 1, 256);
+    faults = 0;
+    ok(faulted > 1000, "%d system calls were cut short", faulted);
     eq_int(bpt_open_fds(), fds, "no descriptor is left open");
     scratch_remove();
     if (access("/dev/shm", W_OK) == 0 && scratch_new("/dev/shm") == 0) {
