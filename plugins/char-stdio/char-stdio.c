@@ -113,14 +113,30 @@ stdio_take_terminal(struct stdio *d)
     d->ev->arm(d->inst, d->look, d->ev->now(d->inst, BP_CLOCK_MONOTONIC) + STDIO_LOOK_NS);
 }
 
+/* A shell that stopped us and let us go on may have changed the terminal meanwhile. */
+static void
+stdio_keep_raw(struct stdio *d)
+{
+    struct termios t;
+
+    if (tcgetattr(STDIN_FILENO, &t) == 0 && t.c_lflag & ICANON) {
+        d->raw = false;
+        stdio_make_raw(d);
+    }
+}
+
 /* stream_ops.may_read: from the background a read would stop the whole program. */
 static bool
 stdio_may_read(void *owner)
 {
     struct stdio *d = owner;
 
-    if (!d->terminal || stdio_in_foreground())
+    if (!d->terminal)
         return true;
+    if (stdio_in_foreground()) {
+        stdio_keep_raw(d);
+        return true;
+    }
     stdio_take_terminal(d);
     return false;
 }
