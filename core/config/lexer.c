@@ -83,6 +83,11 @@ lexer_variable(const char *p, const struct config_source *src, GError **error)
 
     while (g_ascii_isalnum(*end) || *end == '_')
         end++;
+    if (p[strcspn(p, "}\"'\n\\")] != '}') {
+        (void)config_bad(error, src, NULL,
+                         "this ${ has no }; write one after it, or \\${ for the two characters");
+        return NULL;
+    }
     if (end == name || g_ascii_isdigit(*name) ||
         (*end != '}' && !(end[0] == ':' && end[1] == '-'))) {
         (void)config_bad(error, src, NULL,
@@ -101,12 +106,7 @@ lexer_variable(const char *p, const struct config_source *src, GError **error)
         return NULL;
     }
     g_free(variable);
-    end += strcspn(end, "}\"'\n\\");
-    if (*end != '}') {
-        (void)config_bad(error, src, NULL, "this ${ has no }; write one after it");
-        return NULL;
-    }
-    return end + 1;
+    return strchr(end, '}') + 1;
 }
 
 /* The escape at p (a backslash) in a "string": how long it is; 0 with an error. */

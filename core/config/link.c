@@ -22,7 +22,7 @@ struct link {
     const struct bp_prop *prop;
     const struct config_source *src;
     uint32_t item;
-    unsigned at; /* the instance's place */
+    unsigned at; /* where the next back end that it makes goes: after it and those made before */
 };
 
 __attribute__((format(printf, 3, 4))) static gboolean
@@ -153,7 +153,8 @@ static gboolean
 link_short_form(struct link *l, const char *kind, const char *argument, GError **error)
 {
     char *prefix = link_prefix(l->prop->link_iface), *name = g_strconcat(prefix, kind, NULL);
-    char *who = config_who(l->inst->cls->c.name, l->inst->id), *id = link_new_id(l);
+    char *owner = config_who(l->inst->cls->c.name, l->inst->id), *id = link_new_id(l);
+    char *who = g_strdup_printf("%s: %s", owner, l->prop->name);
     const struct plugin_class *cls;
     struct config_instance *made;
     gboolean good = FALSE;
@@ -175,7 +176,7 @@ link_short_form(struct link *l, const char *kind, const char *argument, GError *
                        id);
         goto out;
     }
-    made = config_add_instance(l->config, id, cls, l->at + 1);
+    made = config_add_instance(l->config, id, cls, l->at++);
     made->src = *l->src;
     made->owner = l->inst;
     made->owner_prop = l->prop->name;
@@ -185,6 +186,7 @@ link_short_form(struct link *l, const char *kind, const char *argument, GError *
     link_set(l, made->id);
     good = TRUE;
 out:
+    g_free(owner);
     g_free(id);
     g_free(who);
     g_free(name);
@@ -304,8 +306,10 @@ links_resolve(struct config *config, struct plugin_set *plugins, GError **error)
 
     /* What a short form makes comes next in the array, so its own links are met as well. */
     for (guint i = 0; good && i < instances->len; i++) {
-        struct link l = {
-            .config = config, .plugins = plugins, .inst = g_ptr_array_index(instances, i), .at = i};
+        struct link l = {.config = config,
+                         .plugins = plugins,
+                         .inst = g_ptr_array_index(instances, i),
+                         .at = i + 1};
 
         good = link_instance(&l, users, error);
     }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/config/private.h"
+#include "core/plugin/value.h"
 
 /* A string that libconfuse reads back as it is. */
 static void
@@ -82,25 +83,25 @@ print_machine(GString *out, const struct config_machine *m)
                    {SCHED_IDLE, "idle"},
                    {SCHED_FIFO, "fifo"},
                    {SCHED_RR, "rr"}};
-    char *backing;
+    char *pages = value_size_text((int64_t)m->huge_page_size), *memory, *backing;
 
     g_string_append(out, "machine {\n");
     print_number(out, "cpus", m->cpus);
-    if (m->memory_bytes % (1 << 20))
-        print_number(out, "memory", m->memory_bytes);
-    else
-        g_string_append_printf(out, "    memory = \"%" PRIu64 "M\"\n", m->memory_bytes >> 20);
+    memory = value_size_text((int64_t)m->memory_bytes);
+    print_key(out, "memory", memory);
+    g_free(memory);
     print_key(out, "on_reboot", m->on_reboot == CONFIG_EXIT ? "exit" : "reboot");
     if (m->backing == MEMORY_HUGETLB && m->hugetlb_path)
         backing = g_strconcat("hugetlb:", m->hugetlb_path, NULL);
     else if (m->backing == MEMORY_HUGETLB && m->huge_page_size)
-        backing = g_strdup_printf("hugetlb:%" PRIu64 "K", m->huge_page_size >> 10);
+        backing = g_strconcat("hugetlb:", pages, NULL);
     else
         backing = g_strdup(m->backing == MEMORY_HUGETLB ? "hugetlb"
                            : m->backing == MEMORY_MEMFD ? "memfd"
                                                         : "anonymous");
     print_key(out, "memory_backing", backing);
     g_free(backing);
+    g_free(pages);
     print_cpu_list(out, "cpu_affinity", m->affinity, m->n_affinity);
     for (unsigned i = 0; i < G_N_ELEMENTS(classes); i++)
         if (classes[i].policy == m->sched_policy && m->sched_priority)
@@ -160,8 +161,10 @@ static void
 print_instance(GString *out, const struct config_instance *inst)
 {
     const struct bp_class *c = &inst->cls->c;
+    char *head = config_who(c->name, inst->id);
 
-    g_string_append_printf(out, "\n# %s: %s\n%s %s {\n", c->name, c->summary, c->name, inst->id);
+    g_string_append_printf(out, "\n# %s: %s\n%s {\n", c->name, c->summary, head);
+    g_free(head);
     if (inst->iothread)
         print_key(out, "iothread", inst->iothread->id);
     for (uint32_t i = 0; i < c->n_props; i++)

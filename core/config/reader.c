@@ -144,6 +144,7 @@ reader_take_id(struct reader_file *f, struct reader_section *sec, const struct l
                GError **error)
 {
     const struct reader_section *other;
+    uint32_t n;
     char *who;
 
     if (title) {
@@ -168,7 +169,11 @@ reader_take_id(struct reader_file *f, struct reader_section *sec, const struct l
         return TRUE;
     }
     who = config_who(sec->name, sec->id);
-    if (!sec->titled && !other->titled)
+    if (strcmp(sec->name, other->name) == 0 && core_section_props(sec->name, &n))
+        (void)config_bad(error, &sec->src, who,
+                         "there is one already, at %s:%u; make one of the two", other->src.file,
+                         other->src.line);
+    else if (!sec->titled && !other->titled)
         (void)config_bad(error, &sec->src, who,
                          "there is a section %s already, at %s:%u; give this one an id of its own: "
                          "%s ID { ... }",
@@ -241,6 +246,33 @@ reader_list(struct reader_file *f, const char *who, GError **error)
     }
 }
 
+/* A word where a key should be, and then no '='. Most often the } of the section is missing, or a
+ * value has several words. */
+static gboolean
+reader_no_equals(const struct lexer_token *name, const struct lexer_token *token, const char *who,
+                 GError **error)
+{
+    char *key = token_text(name), *text = token_text(token);
+
+    if (token->kind == '(')
+        (void)config_bad(error, &name->src, who,
+                         "%s( ) stands inside of a section; move it out, or is a } missing above?",
+                         key);
+    else if (token->kind == '{' || reader_is_value(token))
+        (void)config_bad(error, &name->src, who,
+                         "%s is followed by %s and not by =; write %s = ..., or is a } missing "
+                         "above?",
+                         key, text, key);
+    else
+        (void)config_bad(error, &name->src, who,
+                         "%s has no value; write %s = ..., or put a value of several words into "
+                         "quotes",
+                         key, key);
+    g_free(key);
+    g_free(text);
+    return FALSE;
+}
+
 static gboolean
 reader_key(struct reader_file *f, struct reader_section *sec, const struct lexer_token *name,
            const char *who, GError **error)
@@ -251,11 +283,8 @@ reader_key(struct reader_file *f, struct reader_section *sec, const struct lexer
         return reader_unexpected(name, who, "a key or } should be", error);
     if (!reader_next(f, &token, error))
         return FALSE;
-    if (token.kind == '{' || (reader_is_value(&token) && token.src.line == name->src.line))
-        return reader_unexpected(&token, who, "the = of a key should be; or is a } missing above?",
-                                 error);
     if (token.kind != '=' && token.kind != LEXER_APPEND)
-        return reader_unexpected(&token, who, "the = of a key should be", error);
+        return reader_no_equals(name, &token, who, error);
     if (!reader_take_key(f, sec, name, token.kind == LEXER_APPEND, who, error))
         return FALSE;
     reader_emit(f->r, name);
@@ -422,7 +451,9 @@ reader_file(struct reader_file *f, GError **error)
             return reader_unexpected(&name, NULL, "the name of a section should be", error);
         if (!reader_next(f, &token, error))
             return FALSE;
-        if (token.kind == '(' && name.len == 7 && memcmp(name.start, "include", 7) == 0) {
+        if (name.len == 7 && memcmp(name.start, "include", 7) == 0) {
+            if (token.kind != '(')
+                return config_bad(error, &name.src, "include", "write include(\"FILE\")");
             if (!reader_include(f, &name, error))
                 return FALSE;
         } else if (token.kind == '=' || token.kind == LEXER_APPEND) {
@@ -472,14 +503,14 @@ reader_slurp(int fd, size_t room, size_t *ret_len, GError **error, const char *p
 }
 
 static gboolean
-reader_check_cycle(const struct reader_file *f, const struct stat *st, const char *path,
+reader_check_cycle(const struct reader_file *outer, const struct stat *st, const char *path,
                    GError **error)
 {
-    for (; f; f = f->outer)
+    for (const struct reader_file *f = outer; f; f = f->outer)
         if (S_ISREG(st->st_mode) && f->dev == st->st_dev && f->ino == st->st_ino) {
             g_set_error(error, CORE_ERROR, CORE_ERROR_CONFIG,
-                        "%s: it includes itself by way of %s; remove one of the includes", path,
-                        f->lex.file);
+                        "%s: it includes itself%s%s; remove one of the includes", path,
+                        f == outer ? "" : " by way of ", f == outer ? "" : outer->lex.file);
             return FALSE;
         }
     return TRUE;

@@ -88,7 +88,8 @@ elf_read_header(struct elf_file *f, GError **error)
     unsigned char magic[SELFMAG];
 
     if (f->size < SELFMAG)
-        return elf_bad(error, f, "not a shared object; it has only %" G_GUINT64_FORMAT " bytes",
+        return elf_bad(error, f,
+                       "%" G_GUINT64_FORMAT " bytes are no shared object; install it again",
                        f->size);
     if (!elf_pread(f, 0, magic, sizeof magic, error))
         return FALSE;
@@ -202,7 +203,8 @@ elf_scan_notes(const struct elf_file *f, uint64_t off, uint64_t len, uint64_t al
     gboolean good = FALSE;
 
     if (len > ELF_NOTES_MAX)
-        return elf_bad(error, f, "damaged: %" G_GUINT64_FORMAT " bytes of notes", len);
+        return elf_bad(error, f, "damaged: %" G_GUINT64_FORMAT " bytes of notes; install it again",
+                       len);
     if (align != 8)
         align = 4;
     buf = g_malloc(len + 1);
@@ -216,7 +218,7 @@ elf_scan_notes(const struct elf_file *f, uint64_t off, uint64_t len, uint64_t al
         at += sizeof head;
         desc_at = at + elf_align(head[0], align);
         if (desc_at > len || head[1] > len - desc_at) {
-            (void)elf_bad(error, f, "damaged: a note is longer than its segment");
+            (void)elf_bad(error, f, "damaged: a note is longer than its segment; install it again");
             goto out;
         }
         if (head[0] == sizeof BP_NOTE_OWNER && head[2] == BP_NOTE_TYPE &&
@@ -308,7 +310,8 @@ elf_read_dynamic(const struct elf_file *f, const Elf64_Phdr *p, struct elf_info 
     gboolean good = FALSE;
 
     if (p->p_filesz > ELF_DYNAMIC_MAX) {
-        (void)elf_bad(error, f, "damaged: a dynamic section of %" G_GUINT64_FORMAT " bytes",
+        (void)elf_bad(error, f,
+                      "damaged: %" G_GUINT64_FORMAT " bytes of dynamic section; install it again",
                       p->p_filesz);
         goto out;
     }
@@ -324,7 +327,8 @@ elf_read_dynamic(const struct elf_file *f, const Elf64_Phdr *p, struct elf_info 
         if (dyn[i].d_tag != DT_NEEDED)
             continue;
         if (needed->len == ELF_NEEDED_MAX) {
-            (void)elf_bad(error, f, "damaged: more than %u libraries", ELF_NEEDED_MAX);
+            (void)elf_bad(error, f, "damaged: more than %u libraries; install it again",
+                          ELF_NEEDED_MAX);
             goto out;
         }
         name = elf_string(f, strtab, dyn[i].d_un.d_val, error);

@@ -58,7 +58,7 @@ load_open(const char *file, char **ret_real, GError **error)
     /* Not blocking, since a FIFO without a writer would. */
     fd = real ? open(real, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
     if (fd < 0 || fstat(fd, &st) < 0) {
-        (void)load_bad(error, file, "cannot open: %s", g_strerror(errno));
+        (void)load_bad(error, file, "cannot open: %s; install it again", g_strerror(errno));
         goto fail;
     }
     if (!S_ISREG(st.st_mode)) {

@@ -169,7 +169,8 @@ plugin_set_get(struct plugin_set *set, const char *name, GError **error)
         return found;
     if (!describe_is_class_name(name)) {
         g_set_error(error, CORE_ERROR, CORE_ERROR_CONFIG,
-                    "\"%s\" cannot be a plugin's name; those are like virtio-blk", name);
+                    "\"%s\" cannot be a plugin's name; they are lower-case words like block-file",
+                    name);
         return NULL;
     }
     if (!plugin_set_has(set, name, &file)) {

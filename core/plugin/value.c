@@ -53,8 +53,7 @@ value_type_name(uint32_t type)
     }
 }
 
-/* 512M, 4K, 1000: the largest unit that loses nothing. */
-static char *
+char *
 value_size_text(int64_t bytes)
 {
     static const char units[] = "KMGT";

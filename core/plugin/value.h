@@ -35,6 +35,8 @@ gboolean value_parse_default(const struct bp_prop *prop, const char *dir, GStrin
 
 /* "int", "size", ...; NULL for a number that is no bp_type. */
 const char *value_type_name(uint32_t type);
+/* 512M, 4K, 1000: the largest unit that loses nothing. g_free() it. */
+char *value_size_text(int64_t bytes);
 /* What a value of prop may be: "0 to 65535", "auto, pci or mmio"; NULL when anything. g_free() it.
  */
 char *value_allowed(const struct bp_prop *prop);
