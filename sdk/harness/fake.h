@@ -220,6 +220,8 @@ struct bpt_machine {
     struct inst *inject_inst;
     uint64_t inject_left;
     int inject_err, injected;
+
+    struct bpt_virtio *drivers;
 };
 
 extern const struct bp_mem_if fake_mem;
@@ -301,6 +303,7 @@ void wake(struct bpt_machine *);
 int space_access(struct bpt_machine *, uint32_t kind, uint64_t addr, uint32_t width, int write,
                  uint64_t *val);
 struct obj *ram_at(struct bpt_machine *, uint64_t gpa, uint64_t len);
+void drivers_free(struct bpt_machine *);
 
 static inline void
 lock(struct bpt_machine *m)

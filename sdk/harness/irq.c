@@ -248,16 +248,13 @@ irq_msi_pending(bp_inst handle, bp_irq irq)
     return pending;
 }
 
-/* Our non-blocking end of a descriptor pair; *ret gets the caller's. */
-static int
-fd_pair(int *ret)
+/* Our non-blocking end, made when first asked for; *ret gets one of the caller's. */
+static void
+fd_pair(int *ours, int *ret)
 {
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-
-    if (fd < 0)
-        return -1;
-    *ret = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    return fd;
+    if (*ours < 0)
+        *ours = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    *ret = fcntl(*ours, F_DUPFD_CLOEXEC, 0);
 }
 
 static int
@@ -272,15 +269,9 @@ irq_as_fd(bp_inst handle, bp_irq irq, int *ret_trigger, int *ret_resample)
     o = obj_of(in, irq.v, OBJ_LINE | OBJ_MSG);
     if (!o || (o->kind == OBJ_LINE && o->line.flags & BP_IRQ_LEVEL && !ret_resample))
         return BP_E_INVAL;
-    if ((o->kind == OBJ_MSG ? o->msg.trigger : o->line.trigger) >= 0)
-        return BP_E_EXIST;
-    if (o->kind == OBJ_MSG) {
-        o->msg.trigger = fd_pair(ret_trigger);
-        return 0;
-    }
-    o->line.trigger = fd_pair(ret_trigger);
-    if (ret_resample)
-        o->line.resample = fd_pair(ret_resample);
+    fd_pair(o->kind == OBJ_MSG ? &o->msg.trigger : &o->line.trigger, ret_trigger);
+    if (o->kind == OBJ_LINE && ret_resample)
+        fd_pair(&o->line.resample, ret_resample);
     return 0;
 }
 

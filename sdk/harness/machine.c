@@ -429,6 +429,7 @@ bpt_free(struct bpt_machine *m)
         if (m->insts[i]->stage != ST_DESTROYED)
             inst_end(m->insts[i]);
     machine_forget(m);
+    drivers_free(m);
     n = (int)m->n_problems;
     for (unsigned i = 0; i < m->n_problems; i++)
         fprintf(stderr, "# problem: %s\n", m->problems[i]);

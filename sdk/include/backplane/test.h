@@ -231,6 +231,134 @@ BP_EXPORT unsigned bpt_state_count(const struct bpt_state *);
 BP_EXPORT int bpt_state_item(const struct bpt_state *, unsigned index, const char **ret_section,
                              const char **ret_key);
 
+/* ---- PCI, as a guest sees it: bus 0 through ports 0xcf8 and 0xcfc ------------------------ */
+
+#define BPT_PCI_NONE UINT32_MAX
+
+/* Configuration space of slot << 3 | function. */
+BP_EXPORT uint32_t bpt_pci_read(struct bpt_machine *, uint32_t devfn, uint32_t off, uint32_t width);
+BP_EXPORT void bpt_pci_write(struct bpt_machine *, uint32_t devfn, uint32_t off, uint32_t width,
+                             uint32_t val);
+/* The nth (from 0) function with these ids; BPT_PCI_NONE. */
+BP_EXPORT uint32_t bpt_pci_find(struct bpt_machine *, uint32_t vendor, uint32_t device,
+                                unsigned nth);
+/* The next capability of that id behind the one at `after` (0: from the first on); 0: none. */
+BP_EXPORT uint32_t bpt_pci_cap(struct bpt_machine *, uint32_t devfn, uint32_t id, uint32_t after);
+/* The address in a BAR; BP_IO_NOWHERE when it has none or decoding is off. */
+BP_EXPORT uint64_t bpt_pci_bar(struct bpt_machine *, uint32_t devfn, uint32_t index);
+/* Memory and port decoding and bus mastering. */
+BP_EXPORT void bpt_pci_enable(struct bpt_machine *, uint32_t devfn, int on);
+/* Gives every MSI-X vector the address BPT_MSIX_ADDR(devfn) and data BPT_MSIX_DATA(vector), unmasks
+ * and enables them; returns how many there are. */
+#define BPT_MSIX_ADDR(devfn)  (0xfee00000u + ((devfn) << 4))
+#define BPT_MSIX_DATA(vector) (0x4000u + (vector))
+BP_EXPORT unsigned bpt_pci_msix(struct bpt_machine *, uint32_t devfn);
+/* One vector by hand, and the enable (0x8000) and mask (0x4000) bits of the capability. */
+BP_EXPORT void bpt_pci_msix_vector(struct bpt_machine *, uint32_t devfn, unsigned vector,
+                                   uint64_t addr, uint32_t data, int masked);
+BP_EXPORT void bpt_pci_msix_control(struct bpt_machine *, uint32_t devfn, uint32_t bits);
+
+/* ---- virtio, the driver's side: PCI (modern) and MMIO (version 2) ------------------------ */
+
+struct bpt_virtio;
+
+#define BPT_VIRTIO_CONFIG UINT32_MAX /* in place of a queue: the configuration interrupt */
+
+/* The nth (from 0) virtio device of that type, on PCI or, without any there, on MMIO; the machine
+ * runs. NULL: there is none. Ends with the machine. */
+BP_EXPORT struct bpt_virtio *bpt_virtio_find(struct bpt_machine *, uint32_t device_id,
+                                             unsigned nth);
+BP_EXPORT int bpt_virtio_is_pci(const struct bpt_virtio *);
+BP_EXPORT uint32_t bpt_virtio_devfn(const struct bpt_virtio *);
+/* From the next negotiation on the PCI transport uses INTA# and the ISR register, not MSI-X. */
+BP_EXPORT void bpt_virtio_use_intx(struct bpt_virtio *);
+
+/* Registers, one by one, in either transport's way. */
+BP_EXPORT uint32_t bpt_virtio_status(struct bpt_virtio *);
+BP_EXPORT void bpt_virtio_set_status(struct bpt_virtio *, uint32_t bits);
+BP_EXPORT uint64_t bpt_virtio_offered(struct bpt_virtio *);
+BP_EXPORT void bpt_virtio_accept(struct bpt_virtio *, uint64_t features);
+BP_EXPORT uint32_t bpt_virtio_generation(struct bpt_virtio *);
+BP_EXPORT uint64_t bpt_virtio_config(struct bpt_virtio *, uint32_t off, uint32_t width);
+BP_EXPORT void bpt_virtio_config_write(struct bpt_virtio *, uint32_t off, uint32_t width,
+                                       uint64_t val);
+BP_EXPORT uint32_t bpt_virtio_queue_max(struct bpt_virtio *, uint32_t index); /* 0: no such queue */
+
+/* Writes 0 and polls until the status reads 0. */
+BP_EXPORT int bpt_virtio_reset(struct bpt_virtio *);
+/* Reset, ACKNOWLEDGE, DRIVER, those of want that are offered and VERSION_1, FEATURES_OK.
+ * BP_E_PROTO: the device refuses. */
+BP_EXPORT int bpt_virtio_negotiate(struct bpt_virtio *, uint64_t want);
+BP_EXPORT void bpt_virtio_driver_ok(struct bpt_virtio *);
+/* All of it: negotiates, sets up the first n queues at their largest, DRIVER_OK. */
+BP_EXPORT int bpt_virtio_setup(struct bpt_virtio *, uint64_t want, uint32_t n);
+/* What was interrupted for since the last call, acknowledged: 1 some queue, 2 configuration. */
+BP_EXPORT uint32_t bpt_virtio_irq(struct bpt_virtio *);
+/* With MSI-X: messages of a queue's vector (or BPT_VIRTIO_CONFIG) since the last negotiation. */
+BP_EXPORT uint64_t bpt_virtio_messages(struct bpt_virtio *, uint32_t index);
+
+/*
+ * A queue. The rings lie in guest RAM at the three addresses; tests of bad drivers write there as
+ * they like. bpt_vq_add() and bpt_vq_get() keep their own books (avail_idx, last_used, free heads).
+ */
+struct bpt_vq {
+    struct bpt_virtio *dev;
+    uint32_t index, num;
+    uint64_t desc, avail, used; /* guest physical */
+    uint16_t avail_idx;         /* published index */
+    uint16_t last_used;         /* used entries that were taken */
+    uint16_t kicked;            /* avail_idx at the last bpt_vq_kick() */
+    int event_idx;
+    struct bpt_vq_books *books;
+};
+
+struct bpt_desc {
+    uint64_t addr;
+    uint32_t len;
+    uint16_t flags, next;
+};
+enum {
+    BPT_DESC_NEXT = 1,
+    BPT_DESC_WRITE = 2,
+    BPT_DESC_INDIRECT = 4,
+};
+
+/* One buffer of a chain. */
+struct bpt_sg {
+    uint64_t gpa;
+    uint32_t len;
+    uint32_t write; /* 1: device-writable */
+};
+
+/* Makes queue `index` with num descriptors (0: as many as it takes) and tells the device where it
+ * is, without enabling it; NULL: there is no such queue. */
+BP_EXPORT struct bpt_vq *bpt_vq_new(struct bpt_virtio *, uint32_t index, uint32_t num);
+/* Sends the addresses and size as they stand in the struct now; and enables the queue. */
+BP_EXPORT void bpt_vq_configure(struct bpt_vq *);
+BP_EXPORT void bpt_vq_enable(struct bpt_vq *, uint32_t on);
+BP_EXPORT int bpt_vq_enabled(struct bpt_vq *);
+/* The queue that bpt_virtio_setup() or bpt_vq_new() made last for that index. */
+BP_EXPORT struct bpt_vq *bpt_virtio_queue(struct bpt_virtio *, uint32_t index);
+
+/* Pointers to the rings: descriptors; flags, idx, heads...; flags, idx as 16-bit words. */
+BP_EXPORT struct bpt_desc *bpt_vq_desc(struct bpt_vq *, uint32_t i);
+BP_EXPORT uint16_t *bpt_vq_avail(struct bpt_vq *);
+BP_EXPORT uint16_t *bpt_vq_used(struct bpt_vq *);
+
+/* Makes a chain available and publishes it; its head, or BP_E_NOSPC. indirect: through a table. */
+BP_EXPORT int bpt_vq_add(struct bpt_vq *, const struct bpt_sg *, unsigned n, int indirect);
+/* Publishes a head that the test made by hand. */
+BP_EXPORT void bpt_vq_publish(struct bpt_vq *, uint16_t head);
+/* Notifies, unless the device asked not to; 1 when it did. Follow with bpt_poll(). */
+BP_EXPORT int bpt_vq_kick(struct bpt_vq *);
+BP_EXPORT void bpt_vq_notify(struct bpt_vq *); /* whatever the device asked for */
+/* Takes the next used entry: its head, or BP_E_AGAIN. */
+BP_EXPORT int bpt_vq_get(struct bpt_vq *, uint32_t *ret_len);
+/* Whether the device should interrupt (a driver that polls says no; EVENT_IDX: the next one). */
+BP_EXPORT void bpt_vq_want_irq(struct bpt_vq *, int on);
+/* Add, kick, poll until it is used. 0, or BP_E_AGAIN when ten seconds did not suffice. */
+BP_EXPORT int bpt_vq_do(struct bpt_vq *, const struct bpt_sg *, unsigned n, uint32_t *ret_len);
+
 BP_END_DECLS
 
 #endif

@@ -36,7 +36,9 @@ struct bp_virtq;  /* one virtqueue */
 /*
  * A descriptor chain: first the buffers that the device reads, then those that it writes. The
  * iovecs point into guest memory and stay valid until the chain is pushed or the device is quiesced
- * or reset. Allocated by the device (with room for max_iov of bp_virtio_desc), filled by pop.
+ * or reset. Allocated by the device (with room for max_iov of bp_virtio_desc), filled by pop; leave
+ * the iovec as it is until the push, which looks at it again. On hosts that map guest memory in
+ * pieces one descriptor may take several entries.
  */
 struct bp_virtq_chain {
     uint32_t size;
@@ -50,12 +52,15 @@ struct bp_virtq_chain {
 
 struct bp_virtio_ops {
     uint32_t size, flags;
-    /* The driver accepted these features (a subset of the offered); BP_E_* refuses FEATURES_OK. */
+    /* The driver accepted these features (a subset of the offered); BP_E_* refuses FEATURES_OK.
+     * Requests of before a reset that is not over may still be in flight. Also called by
+     * bp_virtio_load(). */
     int (*features)(void *self, uint64_t features);
     /* Device configuration: copy out, at most len bytes from off; what is not there reads zero. */
     void (*config_read)(void *self, uint32_t off, void *buf, uint32_t len);
     void (*config_write)(void *self, uint32_t off, const void *buf, uint32_t len);
-    /* DRIVER_OK: queues may be popped from here on. */
+    /* DRIVER_OK: queues may be popped from here on. After a load it comes from bp_virtio_start().
+     * notify() follows for each queue that has something in it. */
     void (*ready)(void *self);
     /* The driver rang queue q, or the library found that there may be something in it. */
     void (*notify)(void *self, struct bp_virtq *q, uint32_t index);
@@ -75,7 +80,8 @@ struct bp_virtio_desc {
     const uint16_t *queue_size; /* n_queues entries, powers of two */
     uint64_t features;          /* the device's own; the library adds its three */
     uint32_t config_len;
-    uint32_t max_iov; /* longest chain that the device can take, 0 = queue size */
+    uint32_t max_iov; /* longest chain that the device can take, 0 = queue size; for drivers' ears
+                       * (the device says it in its configuration), pop goes by cap_iov */
     const struct bp_virtio_ops *ops;
     const char *acpi_name; /* two letters for the ACPI device name of the MMIO transport */
 };
@@ -111,13 +117,17 @@ BP_EXPORT void bp_virtio_free(struct bp_virtio *);
 /* Handlers for the class to call from its own: */
 /* from event() when cookie >= BP_VIRTIO_COOKIE */
 BP_EXPORT void bp_virtio_event(struct bp_virtio *, uint32_t cookie, uint32_t mask);
-/* from start(): queues are looked at again, so that nothing is lost over a stop */
+/* from start(): queues are looked at again, so that nothing is lost over a stop; ready() and
+ * notify() are called from here */
 BP_EXPORT int bp_virtio_start(struct bp_virtio *);
-/* from quiesce(), after the device's own requests are done: unmaps guest memory */
+/* from quiesce(): unmaps guest memory. BP_E_AGAIN while a popped chain is neither pushed nor
+ * un-popped, or a reset is not done: return it from quiesce(). A queue that was handed over must be
+ * taken back before. */
 BP_EXPORT int bp_virtio_quiesce(struct bp_virtio *);
 /* from reset(): power-on state, as if the driver had reset it */
 BP_EXPORT void bp_virtio_cold_reset(struct bp_virtio *);
-/* from save() and load(): section "virtio" and one "virtq.N" a queue */
+/* from save() and load(): section "virtio" and one "virtq.N" a queue. Load what features() needs
+ * before. An error leaves a device that wants a reset. */
 BP_EXPORT int bp_virtio_save(struct bp_virtio *, const struct bp_writer *);
 BP_EXPORT int bp_virtio_load(struct bp_virtio *, const struct bp_reader *);
 
@@ -139,7 +149,8 @@ BP_EXPORT struct bp_virtq *bp_virtio_queue(struct bp_virtio *, uint32_t index);
  * not fit in cap_iov breaks the device.
  */
 BP_EXPORT int bp_virtq_pop(struct bp_virtq *, struct bp_virtq_chain *chain);
-/* Un-pops the last popped chain (nothing of it was used), e.g. when its frame did not fit. */
+/* Un-pops the last popped chain (nothing of it was used), e.g. when its frame did not fit; several
+ * in the reverse order of their pops. */
 BP_EXPORT void bp_virtq_unpop(struct bp_virtq *, const struct bp_virtq_chain *chain);
 /* Completes a chain: `written` bytes of its in part were filled. Nothing is seen by the driver
  * before bp_virtq_flush(). */
@@ -159,10 +170,11 @@ struct bp_virtq_layout {
     uint32_t size, num;
     uint64_t desc, avail, used; /* guest physical */
     uint16_t last_avail, pad;
-    int kick_fd, call_fd; /* the caller's to close; -1 when the host has no eventfd form */
+    int kick_fd, call_fd; /* the caller's to close */
 };
 BP_EXPORT int bp_virtq_hand_over(struct bp_virtq *, struct bp_virtq_layout *ret_layout);
-/* Takes it back; last_avail is what vhost reports. */
+/* Takes it back; last_avail is what vhost reports. After a reset by the driver it only closes our
+ * side: stop the back end in ops->reset. */
 BP_EXPORT void bp_virtq_take_back(struct bp_virtq *, uint16_t last_avail);
 
 /* Copies between a flat buffer and part of a chain's out or in side; returns the bytes copied. */

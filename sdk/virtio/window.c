@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * window.c - guest physical addresses to pointers.
+ *
+ * Windows are mappings that are kept from first use until the device stops. iovecs of chains in
+ * flight point into them, so they are given up only when no chain is in flight. Where the host does
+ * not map, or maps too small pieces, a chain gets copies ("bounces") instead.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+static struct window *
+window_free_slot(struct bp_virtio *dev)
+{
+    for (unsigned i = 0; i < N_WINDOWS; i++)
+        if (!dev->windows[i].len)
+            return &dev->windows[i];
+    dev->windows_full = 1; /* they go when no chain is in flight */
+    return NULL;
+}
+
+/*
+ * A window should reach far below gpa too, or a driver whose buffers come in falling order would
+ * use up all windows. RAM begins at 0 and at 4 GiB; where the host maps less in one piece, smaller
+ * steps find what it gives.
+ */
+static int
+window_map(struct bp_virtio *dev, uint64_t gpa, struct window *w)
+{
+    static const unsigned steps[] = {32, 30, 21, 12, 0};
+    int err = BP_E_FAULT;
+
+    for (unsigned i = 0; i < sizeof steps / sizeof *steps; i++) {
+        uint64_t base = gpa >> steps[i] << steps[i];
+
+        if (!i && gpa >> 32)
+            base = UINT64_C(1) << 32;
+        w->map = (struct bp_map){.size = sizeof w->map};
+        err = dev->mem->map(dev->inst, base, UINT64_MAX, BP_MAP_READ | BP_MAP_WRITE, &w->map);
+        if (!err && gpa - base < w->map.len) {
+            w->gpa = base;
+            w->len = w->map.len;
+            w->p = w->map.p;
+            return 0;
+        }
+        if (!err)
+            dev->mem->unmap(dev->inst, &w->map, 0, 0);
+        else if (err != BP_E_FAULT)
+            break;
+    }
+    return err ? err : BP_E_FAULT;
+}
+
+struct window *
+window_at(struct bp_virtio *dev, uint64_t gpa, int *ret_err)
+{
+    struct window *w;
+    int err;
+
+    for (unsigned i = 0; i < N_WINDOWS; i++) {
+        w = &dev->windows[i];
+        if (gpa - w->gpa < w->len) {
+            dev->window_hit = i;
+            return w;
+        }
+    }
+    *ret_err = BP_E_NOTSUP;
+    if (dev->no_maps)
+        return NULL;
+    w = window_free_slot(dev);
+    if (!w)
+        return NULL;
+    err = window_map(dev, gpa, w);
+    if (err) {
+        dev->no_maps = err == BP_E_NOTSUP;
+        *ret_err = err;
+        return NULL;
+    }
+    dev->window_hit = (uint32_t)(w - dev->windows);
+    return w;
+}
+
+void
+windows_close(struct bp_virtio *dev)
+{
+    for (unsigned i = 0; i < N_WINDOWS; i++) {
+        struct window *w = &dev->windows[i];
+
+        /* What was written has been said when it was written. */
+        if (w->len)
+            dev->mem->unmap(dev->inst, &w->map, 0, 0);
+        w->len = 0;
+    }
+    dev->windows_full = 0;
+}
+
+void *
+bounce_new(struct bp_virtq *vq, uint16_t head, uint64_t gpa, uint64_t len, int in, int *ret_err)
+{
+    struct bp_virtio *dev = vq->dev;
+    struct bounce *b;
+
+    *ret_err = BP_E_NOMEM;
+    if (len > BOUNCE_MAX - dev->bounced)
+        return NULL;
+    if (!vq->bounces)
+        vq->bounces = calloc(vq->num_max, sizeof(struct bounce *));
+    b = vq->bounces ? malloc(sizeof *b + len) : NULL;
+    if (!b)
+        return NULL;
+    /* Both directions: this is the check that all of it is RAM, and a device that writes less than
+     * it could does not hand out our memory. */
+    *ret_err = dev->mem->read(dev->inst, gpa, b->data, len);
+    if (*ret_err) {
+        free(b);
+        return NULL;
+    }
+    b->gpa = gpa;
+    b->len = len;
+    b->in = in;
+    b->next = vq->bounces[head];
+    vq->bounces[head] = b;
+    dev->bounced += len;
+    return b->data;
+}
+
+void
+bounces_end(struct bp_virtq *vq, uint16_t head, int write)
+{
+    struct bounce *b, *next;
+
+    if (!vq->bounces)
+        return;
+    for (b = vq->bounces[head]; b; b = next) {
+        next = b->next;
+        if (write && b->in && vq->dev->mem->write(vq->dev->inst, b->gpa, b->data, b->len))
+            bp_virtio_broken(vq->dev, "a buffer is no longer in guest memory");
+        vq->dev->bounced -= b->len;
+        free(b);
+    }
+    vq->bounces[head] = NULL;
+}
+
+void
+chain_dirty(struct bp_virtio *dev, const struct bp_virtq_chain *chain)
+{
+    const struct bp_iovec *v = chain->iov + chain->n_out;
+
+    for (uint32_t n = chain->n_in; n; n--, v++) {
+        const struct window *w = &dev->windows[dev->window_hit];
+        uint64_t off = (uint64_t)((uintptr_t)v->base - (uintptr_t)w->p);
+
+        for (unsigned i = 0; unlikely(off >= w->len) && i < N_WINDOWS; i++) {
+            w = &dev->windows[i];
+            off = (uint64_t)((uintptr_t)v->base - (uintptr_t)w->p);
+        }
+        if (likely(off < w->len))
+            dev->dirty(dev->inst, w->gpa + off, v->len);
+    }
+}
