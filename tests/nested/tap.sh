@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# net-tap: the same as over net-user, with a DHCP server of the host, and iperf3 both ways.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "${top_srcdir:-$(dirname "$0")/../..}/tests/nested/lib.sh"
+on_kvm_host "$@"
+
+# A network of our own: whatever this host is, its interfaces are out of reach.
+if [ -z "${TAP_NETNS-}" ]; then
+  [ "$(id -u)" = 0 ] || skip_all "a tap needs root"
+  rm -rf "$tmp"
+  TAP_NETNS=1 exec unshare -n -m bash "$0" "$@"
+fi
+command -v iperf3 >/dev/null || skip_all "iperf3 is not installed"
+ip="busybox ip"
+$ip link set lo up
+
+mkdir "$tmp/www"
+seq 1 600000 >"$tmp/www/file"
+sum=$(md5sum <"$tmp/www/file" | cut -d' ' -f1)
+"$nested/guest" disk "$tmp/root" 64M || exit
+busybox tunctl -t tap0 >/dev/null
+$ip addr add 192.168.77.1/24 dev tap0
+$ip link set tap0 up
+cat >"$tmp/udhcpd.conf" <<CONF
+start 192.168.77.20
+end 192.168.77.40
+interface tap0
+lease_file $tmp/leases
+pidfile $tmp/udhcpd.pid
+option subnet 255.255.255.0
+option router 192.168.77.1
+option dns 192.168.77.1
+CONF
+: >"$tmp/leases"
+busybox udhcpd -f "$tmp/udhcpd.conf" >"$tmp/udhcpd.log" 2>&1 &
+busybox httpd -f -p 192.168.77.1:8000 -h "$tmp/www" &
+iperf3 -s >"$tmp/iperf3.log" 2>&1 &
+
+for machine in pc:cloud:2 microvm:cloud:1; do
+  IFS=: read -r machine kernel count <<<"$machine"
+  name="$kernel kernel, $machine, tap"
+  vm_new
+  # shellcheck disable=SC2034 # read by lib.sh
+  platform=$machine flavour=$kernel cpus=$count
+  mac=52:54:00:be:ef:1$count
+  nets=("netdev = \"tap:tap0\"  mac = \"$mac\"")
+  disks=("drive = \"file:$tmp/root\"")
+  cmdline="root=/dev/vda rw test=net test.gateway=192.168.77.1 test.mac=$mac"
+  cmdline+=" test.url=http://192.168.77.1:8000/file test.sum=$sum test.upload=7000 test.iperf=1"
+  busybox nc -l -p 7000 >"$tmp/upload" </dev/null &
+  receiver=$!
+  vm_run "$machine"
+  kill "$receiver" 2>/dev/null
+  vm_passed "$name"
+  ok "$name: the address is one of the lease" grep -q '^192\.168\.77\.[234][0-9]$' <<<"$(vm_value address)"
+  ok "$name: the upload arrived whole" test "$(md5sum <"$tmp/upload" | cut -d' ' -f1)" = "$sum"
+done
+# shellcheck disable=SC2046
+kill $(jobs -p) 2>/dev/null
+done_testing
