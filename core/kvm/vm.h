@@ -36,8 +36,9 @@ struct vm_config {
 };
 
 /*
- * Opens KVM, sees that everything needed is there, makes the VM and its chips. Every reason that
- * it can find is in the one error, CORE_ERROR_HOST, with what to do about it. [main]
+ * Opens KVM, sees that everything needed is there, makes the VM. Every reason that it can find is
+ * in the one error, CORE_ERROR_HOST, with what to do about it. Its chips are made with the first
+ * vCPU; attach memory before that, which is much faster than after it. [main]
  */
 struct vm *vm_new(const struct vm_config *config, GError **error)
     __attribute__((warn_unused_result));

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * internal.h - what the files of core/kvm share; nobody else includes it.
+ */
+#ifndef CORE_KVM_INTERNAL_H
+#define CORE_KVM_INTERNAL_H
+
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/kvm/vcpu.h"
+#include "core/kvm/vm.h"
+
+struct irq_router;
+
+#define VM_CHIPS 3 /* master PIC, slave PIC, I/O APIC */
+
+/* MSRs as they are at power-on, the same on every vCPU. */
+struct vm_msrs {
+    unsigned n;
+    struct kvm_msr_entry *entries;
+};
+
+struct vm {
+    int kvm_fd, fd;
+    unsigned cpus;
+    size_t run_size;     /* of the page that a vCPU shares with the kernel */
+    size_t xsave_size;   /* of struct kvm_xsave with what follows it */
+    unsigned max_routes; /* of KVM_SET_GSI_ROUTING, chips' included */
+    bool has_resample, has_ioeventfd_any, has_xcrs, has_debugregs, has_tsc_deadline, has_clock;
+    struct kvm_cpuid2 *cpuid;
+    struct vm_msrs msrs;
+    struct kvm_irqchip chips[VM_CHIPS]; /* power-on state */
+    struct kvm_pit_state2 pit;
+    atomic_bool has_chips;
+    struct irq_router *router; /* to be told when the chips are there; NULL: none */
+
+    GMutex lock; /* states of vCPUs */
+    GCond cond;
+    GPtrArray *vcpus;
+    int64_t started_ns;   /* first resume since creation or reset; 0: none yet */
+    uint64_t exits_start; /* sum of the vCPUs' exits then */
+};
+
+/* What a vCPU was like when it had been made. */
+struct vcpu_state {
+    struct kvm_regs regs;
+    struct kvm_sregs sregs;
+    struct kvm_xcrs xcrs;
+    struct kvm_debugregs debugregs;
+    struct kvm_vcpu_events events;
+    struct kvm_mp_state mp_state;
+    struct kvm_lapic_state lapic;
+    void *xsave; /* vm->xsave_size */
+};
+
+enum vcpu_request {
+    VCPU_PARK,
+    VCPU_RUN,
+    VCPU_END,
+};
+
+struct vcpu {
+    struct vm *vm;
+    unsigned index;
+    int fd;
+    struct kvm_run *run;
+    struct vcpu_config config;
+    struct thread_attrs attrs;
+    struct vcpu_state state;
+    _Atomic uint64_t exits;
+    _Atomic int request; /* enum vcpu_request; written under vm->lock */
+    _Atomic(GThread *) self;
+    pthread_t pthread; /* valid once parked for the first time */
+
+    GThread *thread; /* under vm->lock from here */
+    bool parked;
+    bool dead; /* it stopped by itself: only a reset makes it run again */
+    GError *birth_error;
+};
+
+/* ioctl() that starts again when a signal came. Returns its result, or -errno. */
+int kvm_ioctl(int fd, unsigned long request, void *arg) __attribute__((warn_unused_result));
+/* The same with a number for an argument. */
+int kvm_ioctl_value(int fd, unsigned long request, unsigned long arg)
+    __attribute__((warn_unused_result));
+
+/* probe.c */
+gboolean vm_probe(struct vm *vm, const char *device, GError **error);
+bool vm_host_has_hardware(void); /* VMX or SVM is in the host's CPUID; for hints only */
+
+/* chips.c */
+gboolean vm_chips_new(struct vm *vm, GError **error);
+gboolean vm_chips_reset(struct vm *vm, GError **error);
+/* The whole routing table: the chips' pins, then n further entries. 0 or -errno. */
+int vm_set_routes(struct vm *vm, const struct kvm_irq_routing_entry *entries, unsigned n)
+    __attribute__((warn_unused_result));
+unsigned vm_chip_routes(void); /* how many of the table are the chips' */
+
+/* state.c */
+gboolean vcpu_state_save(struct vcpu *vcpu, GError **error);
+gboolean vcpu_state_reset(struct vcpu *vcpu, GError **error);
+void vcpu_state_fini(struct vcpu *vcpu);
+
+/* vcpu.c */
+int64_t vm_now_ns(void);
+
+/* report.c */
+void vcpu_report(struct vcpu *vcpu, enum vcpu_stop why, int run_errno);
+
+#endif

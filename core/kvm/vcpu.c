@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vcpu.c - the thread of a vCPU and its KVM_RUN loop; parking and ending all of them.
+ *
+ * How a vCPU is stopped. Who wants it stopped writes the request, sets immediate_exit in the page
+ * that the vCPU shares with the kernel, and sends a signal. Whether that comes while the guest runs
+ * (the signal ends KVM_RUN), inside a handler (the next KVM_RUN returns at once) or just before
+ * KVM_RUN (immediate_exit is seen) KVM_RUN fails with EINTR, and it does so only after it has
+ * finished the access whose exit was handled last. The request is looked at there and nowhere
+ * else, so a run costs no system call but KVM_RUN itself, and a parked vCPU has nothing half done.
+ * The signal's handler does nothing and restarts system calls, so handlers do not notice it.
+ */
+#include "config.h"
+
+#include "core/kvm/vcpu.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/kvm/cpuid.h"
+#include "core/kvm/internal.h"
+
+#define KICK_SIGNAL SIGRTMIN
+
+static void
+kick_ignore(int signal)
+{
+    (void)signal;
+}
+
+static void
+kick_install(void)
+{
+    static gsize done;
+
+    if (g_once_init_enter(&done)) {
+        struct sigaction action = {.sa_handler = kick_ignore, .sa_flags = SA_RESTART};
+
+        sigemptyset(&action.sa_mask);
+        sigaction(KICK_SIGNAL, &action, NULL);
+        g_once_init_leave(&done, 1);
+    }
+}
+
+/* ---- Making ------------------------------------------------------------------------------------
+ */
+
+static int
+vcpu_set_cpuid(const struct vcpu *vcpu)
+{
+    const struct vm *vm = vcpu->vm;
+    struct cpuid_params params = {
+        .index = vcpu->index, .cpus = vm->cpus, .tsc_deadline = vm->has_tsc_deadline};
+    struct kvm_cpuid2 *cpuid =
+        g_malloc(sizeof *cpuid + CPUID_ENTRIES_MAX * sizeof(struct kvm_cpuid_entry2));
+    int err = cpuid_build(vm->cpuid, &params, cpuid);
+
+    if (!err)
+        err = kvm_ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid);
+    g_free(cpuid);
+    return err;
+}
+
+struct vcpu *
+vcpu_new(struct vm *vm, const struct vcpu_config *config, GError **error)
+{
+    const char *what = "KVM_CREATE_VCPU";
+    struct vcpu *vcpu;
+    int err;
+
+    if (!atomic_load(&vm->has_chips) && !vm_chips_new(vm, error))
+        return NULL;
+    vcpu = g_new0(struct vcpu, 1);
+    vcpu->vm = vm;
+    vcpu->index = config->index;
+    vcpu->config = *config;
+    vcpu->attrs = config->attrs ? *config->attrs : THREAD_ATTRS_DEFAULT;
+    vcpu->config.attrs = &vcpu->attrs;
+    vcpu->run = MAP_FAILED;
+    vcpu->fd = err = kvm_ioctl_value(vm->fd, KVM_CREATE_VCPU, config->index);
+    if (err >= 0) {
+        what = "mmap";
+        vcpu->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+        err = vcpu->run == MAP_FAILED ? -errno : 0;
+    }
+    if (err >= 0) {
+        /* Before anything that depends on CPUID, MSRs above all. */
+        what = "KVM_SET_CPUID2";
+        err = vcpu_set_cpuid(vcpu);
+    }
+    g_ptr_array_add(vm->vcpus, vcpu);
+    if (err < 0)
+        g_set_error(error, CORE_ERROR, CORE_ERROR_HOST, "vCPU %u: %s: %s", vcpu->index, what,
+                    g_strerror(-err));
+    if (err < 0 || !vcpu_state_save(vcpu, error)) {
+        vcpu_free(vcpu);
+        return NULL;
+    }
+    return vcpu;
+}
+
+void
+vcpu_free(struct vcpu *vcpu)
+{
+    if (vcpu == NULL)
+        return;
+    g_assert(vcpu->thread == NULL);
+    g_ptr_array_remove(vcpu->vm->vcpus, vcpu);
+    if (vcpu->run != MAP_FAILED)
+        munmap(vcpu->run, vcpu->vm->run_size);
+    if (vcpu->fd >= 0)
+        close(vcpu->fd);
+    vcpu_state_fini(vcpu);
+    g_free(vcpu);
+}
+
+unsigned
+vcpu_index(const struct vcpu *vcpu)
+{
+    return vcpu->index;
+}
+
+uint64_t
+vcpu_exits(const struct vcpu *vcpu)
+{
+    return atomic_load_explicit(&vcpu->exits, memory_order_relaxed);
+}
+
+bool
+vcpu_is_current(const struct vcpu *vcpu)
+{
+    return atomic_load_explicit(&vcpu->self, memory_order_relaxed) == g_thread_self();
+}
+
+/* ---- Running -----------------------------------------------------------------------------------
+ */
+
+static void
+vcpu_set_immediate_exit(struct vcpu *vcpu, uint8_t on)
+{
+    __atomic_store_n(&vcpu->run->immediate_exit, on, __ATOMIC_SEQ_CST);
+}
+
+/* Tell whoever is responsible that this vCPU cannot go on, and be parked until a reset. */
+static void
+vcpu_die(struct vcpu *vcpu, enum vcpu_stop why, int run_errno)
+{
+    g_mutex_lock(&vcpu->vm->lock);
+    vcpu->dead = true;
+    g_mutex_unlock(&vcpu->vm->lock);
+    vcpu_report(vcpu, why, run_errno);
+}
+
+/* False when the vCPU must stop. */
+static bool
+vcpu_handle_exit(struct vcpu *vcpu)
+{
+    struct kvm_run *run = vcpu->run;
+    const struct vcpu_ops *ops = vcpu->config.ops;
+
+    switch (run->exit_reason) {
+    case KVM_EXIT_IO:
+        ops->pio(vcpu->config.io, run->io.port, run->io.size, run->io.count,
+                 (uint8_t *)run + run->io.data_offset, run->io.direction == KVM_EXIT_IO_OUT);
+        return true;
+    case KVM_EXIT_MMIO:
+        ops->mmio(vcpu->config.io, run->mmio.phys_addr, run->mmio.data, run->mmio.len,
+                  run->mmio.is_write);
+        return true;
+    case KVM_EXIT_INTR:
+    case KVM_EXIT_IRQ_WINDOW_OPEN:
+        return true;
+    case KVM_EXIT_SHUTDOWN:
+        vcpu_die(vcpu, VCPU_TRIPLE_FAULT, 0);
+        return false;
+    case KVM_EXIT_SYSTEM_EVENT:
+        if (run->system_event.type == KVM_SYSTEM_EVENT_SHUTDOWN)
+            vcpu_die(vcpu, VCPU_SYSTEM_SHUTDOWN, 0);
+        else if (run->system_event.type == KVM_SYSTEM_EVENT_RESET)
+            vcpu_die(vcpu, VCPU_SYSTEM_RESET, 0);
+        else
+            vcpu_die(vcpu, VCPU_FAULT, 0);
+        return false;
+    default:
+        vcpu_die(vcpu, VCPU_FAULT, 0);
+        return false;
+    }
+}
+
+/* Returns when the vCPU shall do something else than run, with no access of the guest's half done.
+ */
+static void
+vcpu_run(struct vcpu *vcpu)
+{
+    uint64_t exits = vcpu_exits(vcpu);
+
+    for (;;) {
+        if (ioctl(vcpu->fd, KVM_RUN, 0) == 0) {
+            atomic_store_explicit(&vcpu->exits, ++exits, memory_order_relaxed);
+            if (!vcpu_handle_exit(vcpu))
+                return;
+        } else if (errno == EINTR || errno == EAGAIN) {
+            /* In this order: a request made after the first line ends the next KVM_RUN. */
+            vcpu_set_immediate_exit(vcpu, 0);
+            if (atomic_load(&vcpu->request) != VCPU_RUN)
+                return;
+        } else {
+            vcpu_die(vcpu, VCPU_FAULT, errno);
+            return;
+        }
+    }
+}
+
+/* ---- The thread --------------------------------------------------------------------------------
+ */
+
+static gboolean
+vcpu_thread_init(struct vcpu *vcpu, GError **error)
+{
+    sigset_t kick;
+    char name[16];
+
+    snprintf(name, sizeof name, "vcpu %u", vcpu->index);
+    thread_set_name(name);
+    atomic_store(&vcpu->self, g_thread_self());
+    vcpu->pthread = pthread_self();
+    sigemptyset(&kick);
+    sigaddset(&kick, KICK_SIGNAL);
+    pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+    return thread_apply(&vcpu->attrs, error);
+}
+
+/* A guest that was stopped for long shall not take that for a lock-up of its own. */
+static void
+vcpu_tell_paused(const struct vcpu *vcpu)
+{
+    int err = kvm_ioctl_value(vcpu->fd, KVM_KVMCLOCK_CTRL, 0);
+
+    (void)err; /* it has no kvmclock that could be told */
+}
+
+static gpointer
+vcpu_thread(gpointer data)
+{
+    struct vcpu *vcpu = data;
+    struct vm *vm = vcpu->vm;
+    GError *error = NULL;
+    bool ran = false;
+
+    if (!vcpu_thread_init(vcpu, &error)) {
+        g_mutex_lock(&vm->lock);
+        vcpu->birth_error = error;
+        vcpu->parked = true;
+        g_cond_broadcast(&vm->cond);
+        g_mutex_unlock(&vm->lock);
+        return NULL;
+    }
+    g_mutex_lock(&vm->lock);
+    for (;;) {
+        int request = atomic_load(&vcpu->request);
+
+        if (request == VCPU_END)
+            break;
+        if (request == VCPU_PARK || vcpu->dead) {
+            vcpu->parked = true;
+            g_cond_broadcast(&vm->cond);
+            g_cond_wait(&vm->cond, &vm->lock);
+            continue;
+        }
+        vcpu->parked = false;
+        g_mutex_unlock(&vm->lock);
+        if (ran)
+            vcpu_tell_paused(vcpu);
+        ran = true;
+        vcpu_run(vcpu);
+        g_mutex_lock(&vm->lock);
+    }
+    vcpu->parked = true;
+    g_cond_broadcast(&vm->cond);
+    g_mutex_unlock(&vm->lock);
+    return NULL;
+}
+
+gboolean
+vcpu_start(struct vcpu *vcpu, GError **error)
+{
+    struct vm *vm = vcpu->vm;
+    GError *cause = NULL;
+    sigset_t all, before;
+    char name[16];
+
+    g_assert(vcpu->thread == NULL);
+    kick_install();
+    snprintf(name, sizeof name, "vcpu %u", vcpu->index);
+    atomic_store(&vcpu->request, VCPU_PARK);
+    vcpu->parked = false;
+    /* Signals are for the main thread; the new one inherits this mask. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    vcpu->thread = g_thread_try_new(name, vcpu_thread, vcpu, &cause);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (vcpu->thread == NULL) {
+        g_set_error(error, CORE_ERROR, CORE_ERROR_HOST, "cannot start the thread of vCPU %u: %s",
+                    vcpu->index, cause->message);
+        g_error_free(cause);
+        return FALSE;
+    }
+    g_mutex_lock(&vm->lock);
+    while (!vcpu->parked)
+        g_cond_wait(&vm->cond, &vm->lock);
+    cause = g_steal_pointer(&vcpu->birth_error);
+    g_mutex_unlock(&vm->lock);
+    if (cause) {
+        g_propagate_prefixed_error(error, cause, "vCPU %u: ", vcpu->index);
+        g_thread_join(g_steal_pointer(&vcpu->thread));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* ---- All of them -------------------------------------------------------------------------------
+ */
+
+/* Give every vCPU that has a thread a request; under vm->lock. */
+static void
+vcpus_request(struct vm *vm, enum vcpu_request request)
+{
+    for (unsigned i = 0; i < vm->vcpus->len; i++) {
+        struct vcpu *vcpu = vm->vcpus->pdata[i];
+
+        if (vcpu->thread == NULL)
+            continue;
+        g_assert(!vcpu_is_current(vcpu));
+        atomic_store(&vcpu->request, request);
+        if (request != VCPU_RUN && !vcpu->parked) {
+            vcpu_set_immediate_exit(vcpu, 1);
+            pthread_kill(vcpu->pthread, KICK_SIGNAL);
+        }
+    }
+    g_cond_broadcast(&vm->cond);
+}
+
+static void
+vcpus_wait_parked(struct vm *vm)
+{
+    for (unsigned i = 0; i < vm->vcpus->len; i++) {
+        struct vcpu *vcpu = vm->vcpus->pdata[i];
+
+        while (vcpu->thread && !vcpu->parked)
+            g_cond_wait(&vm->cond, &vm->lock);
+    }
+}
+
+int64_t
+vm_now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+void
+vcpus_resume(struct vm *vm)
+{
+    g_mutex_lock(&vm->lock);
+    if (vm->started_ns == 0) {
+        vm->started_ns = vm_now_ns();
+        vm->exits_start = 0;
+        for (unsigned i = 0; i < vm->vcpus->len; i++)
+            vm->exits_start += vcpu_exits(vm->vcpus->pdata[i]);
+    }
+    vcpus_request(vm, VCPU_RUN);
+    g_mutex_unlock(&vm->lock);
+}
+
+void
+vcpus_pause(struct vm *vm)
+{
+    g_mutex_lock(&vm->lock);
+    vcpus_request(vm, VCPU_PARK);
+    vcpus_wait_parked(vm);
+    g_mutex_unlock(&vm->lock);
+}
+
+void
+vcpus_stop(struct vm *vm)
+{
+    g_mutex_lock(&vm->lock);
+    vcpus_request(vm, VCPU_END);
+    g_mutex_unlock(&vm->lock);
+    for (unsigned i = 0; i < vm->vcpus->len; i++) {
+        struct vcpu *vcpu = vm->vcpus->pdata[i];
+
+        if (vcpu->thread)
+            g_thread_join(g_steal_pointer(&vcpu->thread));
+    }
+}
