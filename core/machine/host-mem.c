@@ -130,6 +130,18 @@ ram_create(bp_inst id, const char *name, uint64_t len, uint32_t flags, bp_ram *r
     return 0;
 }
 
+/* What is in the way of a range that the RAM does not touch now. memory_region_place() refuses
+ * other RAM; registers would only be hidden by it. */
+static bool
+ram_meets_registers(struct instance *inst, const struct host_ram *ram, uint64_t gpa)
+{
+    uint64_t len = memory_region_len(ram->region), old;
+
+    if (memory_region_placed(ram->region, &old) && gpa < old + len && old < gpa + len)
+        return false;
+    return bus_overlap(inst->machine->bus, BUS_MMIO, gpa, len, NULL) != NULL;
+}
+
 static int
 ram_place(bp_inst id, bp_ram r, uint64_t gpa)
 {
@@ -142,6 +154,8 @@ ram_place(bp_inst id, bp_ram r, uint64_t gpa)
         memory_region_unplace(ram->region);
         return 0;
     }
+    if (ram_meets_registers(inst, ram, gpa))
+        return BP_E_BUSY;
     return memory_region_place(ram->region, gpa);
 }
 

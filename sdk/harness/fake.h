@@ -300,6 +300,8 @@ void clock_sync(struct bpt_machine *);
 void event_pend(struct obj *);
 void wake(struct bpt_machine *);
 /* A guest's or a bus's access; returns 0 when nothing claims it. */
+struct obj *region_at(struct bpt_machine *, uint32_t kind, uint64_t base, uint64_t len,
+                      const struct obj *but);
 int space_access(struct bpt_machine *, uint32_t kind, uint64_t addr, uint32_t width, int write,
                  uint64_t *val);
 struct obj *ram_at(struct bpt_machine *, uint64_t gpa, uint64_t len);

@@ -34,7 +34,7 @@ io_region(bp_inst handle, const struct bp_region_desc *desc, bp_region *ret_regi
 }
 
 /* Some placed region of that kind that touches [base, base + len), other than `but`. */
-static struct obj *
+struct obj *
 region_at(struct bpt_machine *m, uint32_t kind, uint64_t base, uint64_t len, const struct obj *but)
 {
     for (unsigned i = 0; i < m->n_objs; i++) {

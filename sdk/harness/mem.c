@@ -380,7 +380,9 @@ ram_place(bp_inst handle, bp_ram ram, uint64_t gpa)
         return BP_E_INVAL;
     if (gpa != BP_RAM_NOWHERE) {
         there = ram_at(in->m, gpa, o->ram.len);
-        if (gpa + o->ram.len < gpa || (there && there != o) || ram_overlaps(in->m, gpa, o->ram.len))
+        if (gpa + o->ram.len < gpa || (there && there != o) ||
+            ram_overlaps(in->m, gpa, o->ram.len) ||
+            region_at(in->m, BP_REGION_MMIO, gpa, o->ram.len, NULL))
             return BP_E_BUSY;
     }
     o->ram.gpa = gpa;
