@@ -19,7 +19,7 @@ enum {
     FLAG_MUST = 0xffff,
 };
 
-enum { HEADER_SHORT = 12, HEADER_ADDRESSES = 32, HEADER_VIDEO = 48, SEARCH = 8192 };
+enum { HEADER_SHORT = 12, HEADER_ADDRESSES = 32, HEADER_VIDEO = 48 };
 
 /* The information structure. */
 enum {
@@ -47,7 +47,6 @@ multiboot_probe(const uint8_t *head, size_t len, struct multiboot_header *ret)
 {
     uint8_t bytes[HEADER_VIDEO] = {0};
 
-    len = MIN(len, SEARCH);
     for (size_t at = 0; at + HEADER_SHORT <= len; at += 4) {
         if (get32(head + at) != HEADER_MAGIC ||
             get32(head + at) + get32(head + at + 4) + get32(head + at + 8) != 0)

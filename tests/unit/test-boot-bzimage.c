@@ -65,6 +65,7 @@ check_zero_page(struct machine *m, const char *cmdline, const uint8_t *initrd, s
     ok(guest_is(m, zp + 0x202, "HdrS", 4), "... it has the setup header");
     eq_int(guest(m, zp + 0x1fe, 2), 0xaa55, "... from its start");
     eq_int(guest(m, zp + 0x210, 1), 0xff, "... type_of_loader");
+    eq_int(guest(m, zp + 0x1fa, 2), 0xffff, "... vid_mode");
     eq_int(guest(m, zp + 0x70, 8), 0xe1230, "... acpi_rsdp_addr");
     ok(guest_is(m, guest(m, zp + 0x228, 4), cmdline, strlen(cmdline) + 1), "... command line");
     eq_int(guest(m, zp + 0x21c, 4), initrd_len, "... ramdisk_size");
@@ -314,6 +315,7 @@ test_bad_headers(void)
     };
     uint8_t image[LEN];
     struct boot_config config = {0};
+    struct machine m;
     struct patch tiny[2] = {{0, 0x1f4, 4, 0x200 / 16, 0}};
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -331,6 +333,10 @@ test_bad_headers(void)
     refused("cut inside the header", &config, MIB(128), config.kernel, "inside its header");
     config.kernel = image_write("bad", image, LEN - 16);
     refused("16 bytes short", &config, MIB(128), config.kernel, "cut short");
+    config.kernel = image_write("short", image, LEN - 15);
+    m = machine_new(MIB(128));
+    ok(machine_load(&m, &config, 0), "15 bytes short: syssize was rounded up");
+    machine_free(&m);
     config.kernel = image_write("bad", image, LEN);
     config.modules = &(struct boot_module){.path = config.kernel};
     config.n_modules = 1;

@@ -243,9 +243,11 @@ test_bad(bool is64)
         {"segment above RAM", data + o->p_paddr, w, MIB(16), "what is not free RAM"},
         {"segment at the end of RAM", data + o->p_paddr, w, MIB(16) - DATA_LEN, "not free RAM"},
         {"segment in the hole", data + o->p_paddr, w, 0xfee00000, "what is not free RAM"},
-        {"segment near the last address", data + o->p_paddr, w, max - 100, ""},
+        {"segment near the last address", data + o->p_paddr, w, max - 100,
+         is64 ? "ends past the last address" : "not free RAM"},
         {"a bss larger than RAM", data + o->p_memsz, w, MIB(15), "what is not free RAM"},
-        {"a bss of all bytes", data + o->p_memsz, w, max, ""},
+        {"a bss of all bytes", data + o->p_memsz, w, max,
+         is64 ? "ends past the last address" : "not free RAM"},
         {"segment on another", data + o->p_paddr, w, MIB(1) + TEXT_LEN - 1, "overlaps segment 1"},
         {"segment around another", data + o->p_paddr, w, MIB(1) - 100, "segment"},
         {"notes past the end of the file", note + o->p_offset, w, LEN, "segment 0 lies outside"},
@@ -335,8 +337,8 @@ test_odd(bool is64)
     build(image, is64);
     put(image + 16, ET_DYN, 2);
     put(image + PHOFF + o->p_align, 8, w);
-    memmove(image + NOTES, image + NOTE_XEN, 24);
-    put(image + PHOFF + o->p_filesz, 24, w);
+    memmove(image + NOTE_XEN + 4, image + NOTE_XEN, 24);
+    put(image + PHOFF + o->p_filesz, 48, w);
     config.kernel = image_write("kernel", image, LEN);
     m = machine_new(MIB(16));
     ok(machine_load(&m, &config, 0), "notes aligned to 8 bytes, position independent");

@@ -2,6 +2,8 @@
 /* test-boot-firmware.c - a firmware image as ROM below 4 GiB and as a copy below 1 MiB. */
 #include "config.h"
 
+#include <fcntl.h>
+
 #include "tests/unit/boot-images.h"
 
 static void
@@ -14,6 +16,7 @@ test_size(uint64_t size)
     struct memory_range ranges[4];
     void *p;
     uint64_t got;
+    int fd;
 
     fill(image, size, (uint32_t)(size / 4096));
     config.firmware = image_write("firmware", image, size);
@@ -32,6 +35,10 @@ test_size(uint64_t size)
     ok(memory_write(m.mem, base, "x", 1) == -EFAULT &&
            memory_map(m.mem, base, 1, true, &p, &got) == -EFAULT,
        "... that cannot be written");
+    fd = open(config.firmware, O_RDONLY);
+    ok(fd >= 0 && pread(fd, ranges[2].hva, 1, 0) == -1 && errno == EFAULT,
+       "... not even by the host");
+    close(fd);
     ok(memory_write(m.mem, 0xff000, "x", 1) == 0, "... the copy can");
     ok(memory_write(m.mem, 0xf0000, "changed", 7) == 0, "the guest changes its copy");
     g_remove(config.firmware);
