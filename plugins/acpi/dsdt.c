@@ -45,18 +45,18 @@ dsdt_name_valid(const char *name)
 
 /* The given name, or the given two letters with the first free number. */
 static int
-dsdt_choose_name(struct acpi *acpi, const char *given, char *name)
+dsdt_choose_name(struct acpi *acpi, bp_inst inst, const char *given, char *name)
 {
     size_t len = given ? strlen(given) : 0;
 
     if ((len != 2 && len != AML_NAME_LEN) || !dsdt_name_valid(given))
-        return bp_failf(acpi->host, acpi->inst, BP_E_INVAL, "\"%s\" is no name for an ACPI device",
+        return bp_failf(acpi->host, inst, BP_E_INVAL, "\"%s\" is no name for an ACPI device",
                         given ? given : "");
     if (len == AML_NAME_LEN) {
         memcpy(name, given, AML_NAME_LEN + 1);
         if (dsdt_name_taken(acpi, name))
-            return bp_failf(acpi->host, acpi->inst, BP_E_EXIST,
-                            "there is an ACPI device %s already", name);
+            return bp_failf(acpi->host, inst, BP_E_EXIST, "there is an ACPI device %s already",
+                            name);
         return 0;
     }
     for (unsigned i = 0; i < 256; i++) {
@@ -64,8 +64,7 @@ dsdt_choose_name(struct acpi *acpi, const char *given, char *name)
         if (!dsdt_name_taken(acpi, name))
             return 0;
     }
-    return bp_failf(acpi->host, acpi->inst, BP_E_NOSPC, "256 ACPI devices are named %s.. already",
-                    given);
+    return bp_failf(acpi->host, inst, BP_E_NOSPC, "256 ACPI devices are named %s.. already", given);
 }
 
 static int
@@ -209,19 +208,21 @@ acpi_dsdt_device(struct acpi *acpi, const struct bp_acpi_device *given)
 {
     struct bp_acpi_device dev = {0};
     char name[AML_NAME_LEN + 1];
+    bp_inst inst = acpi->inst;
     struct aml b;
     int err;
 
     memcpy(&dev, given, given->size < sizeof dev ? given->size : sizeof dev);
-    if ((err = dsdt_choose_name(acpi, dev.name, name)))
+    if (dev.inst.v)
+        inst = dev.inst;
+    if ((err = dsdt_choose_name(acpi, inst, dev.name, name)))
         return err;
     aml_init(&b);
     err = dsdt_encode(&b, &dev, name);
     if (err == BP_E_INVAL)
-        err = bp_failf(acpi->host, acpi->inst, err, "a resource of ACPI device %s is impossible",
-                       name);
+        err = bp_failf(acpi->host, inst, err, "a resource of ACPI device %s is impossible", name);
     if (!err && !acpi_dsdt_fits(acpi, b.len))
-        err = acpi->host->fail(acpi->inst, BP_E_NOSPC,
+        err = acpi->host->fail(inst, BP_E_NOSPC,
                                "the ACPI tables have become too large; use fewer devices");
     if (!err)
         err = dsdt_keep_name(acpi, name);

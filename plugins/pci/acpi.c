@@ -23,6 +23,7 @@ acpi_bridge(const struct pci_bus *bus, const struct bp_acpi_if *acpi, void *self
     struct bp_acpi_device dev = {
         .size = sizeof dev,
         .flags = BP_ACPI_CCA,
+        .inst = bus->inst,
         .name = "PCI0",
         .hid = "PNP0A08",
         .cid = "PNP0A03",
@@ -70,6 +71,7 @@ acpi_ecam(const struct pci_bus *bus, const struct bp_acpi_if *acpi, void *self)
     };
     const struct bp_acpi_device dev = {
         .size = sizeof dev,
+        .inst = bus->inst,
         .name = "ECAM",
         .hid = "PNP0C02",
         .uid = bus->ecam_base >> 20,

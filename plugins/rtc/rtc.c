@@ -74,6 +74,7 @@ rtc_acpi(const struct rtc *rtc)
     };
     const struct bp_acpi_device dev = {
         .size = sizeof dev,
+        .inst = rtc->inst,
         .name = "RTC0",
         .hid = "PNP0B00",
         .res = res,

@@ -254,6 +254,7 @@ serial_describe(struct serial *s)
         .res = res,
         .n_res = sizeof res / sizeof *res,
         .res_size = sizeof *res,
+        .inst = s->inst,
     };
     struct bp_link acpi = {.size = sizeof acpi};
     uint32_t i;

@@ -263,6 +263,7 @@ mmio_tell_acpi(struct bp_virtio *dev, const struct bp_link *acpi, uint64_t base,
         .res = res,
         .n_res = sizeof res / sizeof *res,
         .res_size = sizeof *res,
+        .inst = dev->inst,
     };
 
     return acpi_if->device(acpi->self, &node);

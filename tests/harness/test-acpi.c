@@ -180,7 +180,8 @@ test_devices(void)
     const struct bp_acpi_if *acpi = interface(m, &self);
 
     ok(!add_device(m, "COM1", BP_ACPI_IO, 0x3f8, 8), "a device");
-    eq_int(add_device(m, "COM1", BP_ACPI_IO, 0x2f8, 8), BP_E_EXIST, "not twice");
+    ok(add_device(m, "COM1", BP_ACPI_IO, 0x2f8, 8) == BP_E_EXIST && strstr(bpt_error(m), "COM1"),
+       "not twice: %s", bpt_error(m));
     ok(!add_device(m, "VM", 0, 0, 0) && !add_device(m, "VM", 0, 0, 0), "numbered ones");
     eq_int(add_device(m, "VM01", 0, 0, 0), BP_E_EXIST, "take names VM00, VM01");
     eq_int(add_device(m, "VM02", 0, 0, 0), 0, "VM02 is free");

@@ -215,6 +215,8 @@ test_conflicts(void)
     ok(region_at(m, "dev", 0) == BP_IO_NOWHERE, "onto RAM");
     cfg_write(m, DEVFN, BAR(5), 4, 0x100000);
     ok(ram_at(m, "video") == BP_RAM_NOWHERE, "RAM onto RAM");
+    cfg_write(m, DEVFN, BAR(5), 4, (uint32_t)ecam_at(m, 0, 0));
+    ok(ram_at(m, "video") == BP_RAM_NOWHERE, "RAM onto registers");
     cfg_write(m, DEVFN, BAR(0), 4, (uint32_t)ecam_at(m, 0, 0x8000));
     ok(region_at(m, "dev", 0) == BP_IO_NOWHERE, "onto configuration space");
     cfg_write(m, DEVFN, BAR(1), 4, 0xce0);

@@ -52,6 +52,7 @@ struct bp_acpi_device {
     uint32_t n_prt, prt_size;
     const void *aml; /* further AML inside the device, or NULL */
     uint64_t aml_len;
+    bp_inst inst; /* who asks, so that a refusal has its text attached there; 0 = nobody */
 };
 
 enum {
@@ -68,7 +69,8 @@ enum {
 
 struct bp_acpi_if {
     uint32_t size, flags;
-    /* Adds a device below \_SB; everything is copied. BP_E_EXIST: name taken. [realize] */
+    /* Adds a device below \_SB; everything is copied. BP_E_EXIST: name taken; BP_E_NOSPC: no room
+     * in the tables; a text is attached. [realize] */
     int (*device)(void *acpi, const struct bp_acpi_device *);
     /* Adds a whole table; the length and checksum of its header are set here. [realize] */
     int (*table)(void *acpi, const void *bytes, uint64_t len);
