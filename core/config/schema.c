@@ -91,7 +91,7 @@ schema_unknown_key(const cfg_t *cfg, const struct section *sec, const struct con
 
 /* An error that libconfuse found. Its texts are known for 3.3; another one is passed on as it is.
  */
-static void
+__attribute__((format(printf, 2, 0))) static void
 schema_on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
     struct config_source src = schema_source(cfg);
