@@ -116,7 +116,8 @@ schema_on_error(cfg_t *cfg, const char *fmt, va_list ap)
                          "+= is for lists, and this key has one value; "
                          "write =");
     } else {
-        (void)config_bad(&schema.error, &src, who, "%s", text);
+        (void)config_bad(&schema.error, &src, who,
+                         "cannot be parsed (%s); correct what stands here", text);
     }
     g_free(text);
     g_free(who);
@@ -221,7 +222,7 @@ schema_run(cfg_opt_t *options)
     if (cfg_parse_buf(cfg, reader_text(schema.reader)) != CFG_SUCCESS && !schema.error) {
         struct config_source src = schema_source(cfg);
 
-        (void)config_bad(&schema.error, &src, NULL, "this cannot be parsed");
+        (void)config_bad(&schema.error, &src, NULL, "cannot be parsed (it does not say why)");
     }
     cfg_free(cfg);
 }

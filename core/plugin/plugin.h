@@ -61,6 +61,13 @@ void plugin_set_free(struct plugin_set *set);
 /* The folders in order, NULL-ended; the set's. */
 const char *const *plugin_set_dirs(const struct plugin_set *set);
 
+/*
+ * Adds the classes of a descriptor that is in this process, as if files of their names had been
+ * found: for tests, which must not depend on files. `file` is what messages call it.
+ */
+gboolean plugin_set_add(struct plugin_set *set, const struct bp_plugin *plugin, const char *file,
+                        GError **error) __attribute__((warn_unused_result));
+
 /* Whether a file for that class exists; opens nothing. ret_file: its path, or NULL. */
 gboolean plugin_set_has(const struct plugin_set *set, const char *name, char **ret_file);
 /* Names of all files in the path that could be plugins, sorted, each once; g_strfreev() it. */

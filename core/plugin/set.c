@@ -78,6 +78,13 @@ set_exists(const char *file)
 gboolean
 plugin_set_has(const struct plugin_set *set, const char *name, char **ret_file)
 {
+    const struct plugin_class *known = g_hash_table_lookup(set->classes, name);
+
+    if (known) {
+        if (ret_file)
+            *ret_file = g_strdup(known->file);
+        return TRUE;
+    }
     if (!describe_is_class_name(name))
         return FALSE;
     for (const char *const *dir = plugin_set_dirs(set); *dir; dir++) {
@@ -93,6 +100,23 @@ plugin_set_has(const struct plugin_set *set, const char *name, char **ret_file)
         g_free(file);
     }
     return FALSE;
+}
+
+gboolean
+plugin_set_add(struct plugin_set *set, const struct bp_plugin *plugin, const char *file,
+               GError **error)
+{
+    GPtrArray *classes = describe_plugin(plugin, file, error);
+
+    if (!classes)
+        return FALSE;
+    g_ptr_array_add(set->files, classes);
+    for (guint i = 0; i < classes->len; i++) {
+        struct plugin_class *cls = g_ptr_array_index(classes, i);
+
+        g_hash_table_insert(set->classes, (gpointer)(uintptr_t)cls->c.name, cls);
+    }
+    return TRUE;
 }
 
 static int

@@ -9,7 +9,10 @@
 
 #include <backplane/backplane.h>
 
-#define PROP(...) {.size = sizeof(struct bp_prop), __VA_ARGS__}
+#define PROP(...)                                                                                  \
+    {                                                                                              \
+        .size = sizeof(struct bp_prop), __VA_ARGS__                                                \
+    }
 
 #ifndef FAKE_ID
 #define FAKE_ID "fake"
@@ -231,8 +234,14 @@ BP_PLUGIN(FAKE_ID, "1.0", "BSD-3-Clause", "https://example.org", &fake_class);
 #endif
 #ifndef FAKE_NO_NOTE
 __attribute__((section(".note.bp"), used, aligned(4))) static const struct bp_note fake_note = {
-    3,        sizeof(struct bp_note) - 16, BP_NOTE_TYPE, BP_NOTE_OWNER, FAKE_ABI,
-    FAKE_LEVEL, FAKE_NEED,                   FAKE_ID};
+    3,
+    sizeof(struct bp_note) - 16,
+    BP_NOTE_TYPE,
+    BP_NOTE_OWNER,
+    FAKE_ABI,
+    FAKE_LEVEL,
+    FAKE_NEED,
+    FAKE_ID};
 #endif
 
 static const struct bp_class *const fake_classes[] = {&fake_class};

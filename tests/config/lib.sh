@@ -6,6 +6,7 @@
 #   plain               a filter: messages without the folders of this run
 srcdir=$top_srcdir/tests/config
 plugins=$tmp/plugins
+umask 022
 mkdir -p "$plugins" && chmod 755 "$tmp" "$plugins"
 unset BACKPLANE_PLUGIN_PATH
 BACKPLANE_DATA_DIR=$srcdir/data
