@@ -148,6 +148,12 @@ drivers_free(struct bpt_machine *m)
     }
 }
 
+struct bpt_machine *
+bpt_virtio_machine(const struct bpt_virtio *v)
+{
+    return v->m;
+}
+
 int
 bpt_virtio_is_pci(const struct bpt_virtio *v)
 {

@@ -27,6 +27,8 @@ struct bpt_virtio {
 
 /* What a queue's owner need not see. */
 struct bpt_vq_books {
+    uint64_t desc, avail, used; /* the RAM that was taken for the rings, and for how many */
+    uint32_t num;
     uint16_t *free_heads; /* a stack */
     uint32_t n_free;
     uint16_t *chain_len; /* descriptors of the chain at that head */

@@ -36,17 +36,23 @@ bpt_vq_new(struct bpt_virtio *v, uint32_t index, uint32_t num)
     q->index = index;
     q->num = num;
     q->event_idx = (v->features & F_EVENT_IDX) != 0;
-    if (old && old->num == num && old->desc && old->avail && old->used) {
-        q->desc = old->desc, q->avail = old->avail, q->used = old->used; /* RAM is not given back */
+    q->books = xcalloc(1, sizeof *q->books);
+    q->books->num = num;
+    if (old && old->books->num == num) { /* RAM is not given back: use it again */
+        q->desc = old->books->desc;
+        q->avail = old->books->avail;
+        q->used = old->books->used;
     } else {
         q->desc = bpt_alloc(v->m, 16u * num, 16);
         q->avail = bpt_alloc(v->m, 6 + 2u * num, 2);
         q->used = bpt_alloc(v->m, 6 + 8u * num, 4);
     }
+    q->books->desc = q->desc;
+    q->books->avail = q->avail;
+    q->books->used = q->used;
     memset(bpt_ram(v->m, q->desc, 16u * num), 0, 16u * num);
     memset(bpt_ram(v->m, q->avail, 6 + 2u * num), 0, 6 + 2u * num);
     memset(bpt_ram(v->m, q->used, 6 + 8u * num), 0, 6 + 8u * num);
-    q->books = xcalloc(1, sizeof *q->books);
     q->books->free_heads = xcalloc(num, sizeof(uint16_t));
     q->books->chain_len = xcalloc(num, sizeof(uint16_t));
     q->books->next = xcalloc(num, sizeof(uint16_t));

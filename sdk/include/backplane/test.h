@@ -268,6 +268,7 @@ struct bpt_virtio;
  * runs. NULL: there is none. Ends with the machine. */
 BP_EXPORT struct bpt_virtio *bpt_virtio_find(struct bpt_machine *, uint32_t device_id,
                                              unsigned nth);
+BP_EXPORT struct bpt_machine *bpt_virtio_machine(const struct bpt_virtio *);
 BP_EXPORT int bpt_virtio_is_pci(const struct bpt_virtio *);
 BP_EXPORT uint32_t bpt_virtio_devfn(const struct bpt_virtio *);
 /* From the next negotiation on the PCI transport uses INTA# and the ISR register, not MSI-X. */

@@ -80,8 +80,8 @@ struct bp_virtio_desc {
     const uint16_t *queue_size; /* n_queues entries, powers of two */
     uint64_t features;          /* the device's own; the library adds its three */
     uint32_t config_len;
-    uint32_t max_iov; /* longest chain that the device can take, 0 = queue size; for drivers' ears
-                       * (the device says it in its configuration), pop goes by cap_iov */
+    uint32_t max_iov; /* longest chain that the device can take, 0 = queue size; the device tells
+                       * the driver in its configuration, pop goes by cap_iov */
     const struct bp_virtio_ops *ops;
     const char *acpi_name; /* two letters for the ACPI device name of the MMIO transport */
 };
