@@ -6,6 +6,7 @@
 #include "core/cli/terminal.h"
 #include "core/config/config.h"
 #include "core/error.h"
+#include "core/machine/machine.h"
 
 static struct config *
 run_load(const char *path, struct plugin_set *plugins, GError **error)
@@ -33,9 +34,9 @@ cli_run(struct cli *cli, int argc, char **argv)
     terminal_keep();
     plugins = plugin_set_new((const char *const *)cli->plugin_dirs);
     config = run_load(argv[1], plugins, &error);
-    if (config)
-        g_set_error(&error, CORE_ERROR, CORE_ERROR_HOST, "this build cannot run machines yet");
-    status = cli_fail(error);
+    status = config ? machine_run(config, &error) : -1;
+    if (status < 0)
+        status = cli_fail(error);
     config_free(config);
     plugin_set_free(plugins);
     return status;
@@ -62,7 +63,7 @@ cli_check(struct cli *cli, int argc, char **argv)
         return CORE_ERROR_CONFIG;
     plugins = plugin_set_new((const char *const *)cli->plugin_dirs);
     config = run_load(argv[1], plugins, &error);
-    if (!config) {
+    if (!config || !machine_check(config, &error)) {
         status = cli_fail(error);
     } else if (print) {
         char *text = config_print(config);
