@@ -40,5 +40,5 @@ fake_devices() {
   fake fake-bus -DFAKE_SHARED -DFAKE_PROVIDES='"test.bus/1"'
   fake multi -DFAKE_MULTI
   ln -s multi.so "$plugins/fake-second.so"
-  fake_kernel "$tmp/kernel" && echo disk >"$tmp/disk"
+  fake_kernel "$tmp/kernel" && echo disk >"$tmp/disk" && truncate -s 64K "$tmp/firmware"
 }
