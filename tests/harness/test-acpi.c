@@ -181,7 +181,7 @@ test_devices(void)
 
     ok(!add_device(m, "COM1", BP_ACPI_IO, 0x3f8, 8), "a device");
     ok(add_device(m, "COM1", BP_ACPI_IO, 0x2f8, 8) == BP_E_EXIST && strstr(bpt_error(m), "COM1"),
-       "not twice: %s", bpt_error(m));
+       "not twice");
     ok(!add_device(m, "VM", 0, 0, 0) && !add_device(m, "VM", 0, 0, 0), "numbered ones");
     eq_int(add_device(m, "VM01", 0, 0, 0), BP_E_EXIST, "take names VM00, VM01");
     eq_int(add_device(m, "VM02", 0, 0, 0), 0, "VM02 is free");
@@ -230,7 +230,7 @@ test_too_many(void)
         err = add_device(m, name, BP_ACPI_IO, 0x3f8, 8);
     }
     ok(err == BP_E_NOSPC && n < 1000, "then devices until there is none left (%d)", n);
-    ok(!bpt_start(m), "what was taken fits: %s", bpt_error(m));
+    ok(!bpt_start(m), "what was taken fits");
     eq_int(bpt_free(m), 0, "no problems");
 }
 

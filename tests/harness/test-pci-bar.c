@@ -192,7 +192,7 @@ test_conflicts(void)
     pci_device(m, "dev", setup_all_kinds);
     pci_device(m, "other", setup_second);
     ok(!bpt_load(m, "debug-exit", "exit", "port=0x501") && !bpt_realize_all(m) && !bpt_start(m),
-       "two devices: %s", bpt_error(m));
+       "two devices");
     a = cfg_read(m, DEVFN, BAR(0), 4);
     b = cfg_read(m, second, BAR(0), 4);
     ok(a != b && region_at(m, "other", 0) == b, "each has its place");
@@ -225,6 +225,8 @@ test_conflicts(void)
     ok(region_at(m, "dev", 1) == BP_IO_NOWHERE, "onto another device's ports");
     cfg_write(m, DEVFN, BAR(1), 4, 0x10000);
     ok(region_at(m, "dev", 1) == BP_IO_NOWHERE, "past the last port");
+    cfg_write(m, DEVFN, BAR(1), 4, 0);
+    ok(region_at(m, "dev", 1) == BP_IO_NOWHERE, "to port zero");
     cfg_write(m, DEVFN, BAR(2), 4, 0xffffffff);
     cfg_write(m, DEVFN, BAR(3), 4, 0xffffffff);
     ok(region_at(m, "dev", 2) == BP_IO_NOWHERE, "to the end of all addresses");
@@ -281,6 +283,29 @@ test_huge(void)
     ok(pci_device(m, "dev", setup_all_kinds) && !bpt_start(m), "a machine with firmware");
     ok(cfg_read(m, DEVFN, COMMAND, 2) == 0 && cfg_read(m, DEVFN, BAR(0), 4) == 0,
        "finds nothing assigned");
+    eq_int(bpt_free(m), 0, "no problems");
+}
+
+/* Somebody who is not on the bus and sits where its BARs go first. */
+static int
+setup_in_the_way(struct pcidev *d)
+{
+    int err = d->io->place(d->inst, pcidev_region(d, BP_REGION_PIO, 4), 0xc008);
+
+    return err ? err : d->io->place(d->inst, pcidev_region(d, BP_REGION_MMIO, 16), 0xe0000040);
+}
+
+static void
+test_in_the_way(void)
+{
+    struct bpt_machine *m = pci_machine("");
+
+    ok(pci_device(m, "other", setup_in_the_way) && pci_device(m, "dev", setup_all_kinds) &&
+           !bpt_start(m),
+       "others in the bus's windows");
+    eq_int(cfg_read(m, DEVFN, COMMAND, 2), COMMAND_IO | COMMAND_MEM, "all is assigned");
+    ok(region_at(m, "dev", 1) == 0xc020, "ports behind theirs");
+    ok(ram_at(m, "video") == 0xe0100000, "memory behind theirs, the largest first");
     eq_int(bpt_free(m), 0, "no problems");
 }
 
@@ -372,6 +397,7 @@ main(void)
     test_moves();
     test_conflicts();
     test_huge();
+    test_in_the_way();
     test_refused();
     test_random();
     return done_testing();
