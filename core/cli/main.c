@@ -138,7 +138,7 @@ main(int argc, char **argv)
         {NULL, 0, 0, 0, NULL, NULL, NULL},
     };
     struct cli cli = {0};
-    char **args = g_strdupv(argv), **rest = args, *summary = main_summary(), **dirs = NULL;
+    char *summary = main_summary(), **dirs = NULL;
     GOptionContext *context = main_options(&cli, "COMMAND ...", options, &dirs);
     GError *error = NULL;
     int status;
@@ -149,7 +149,7 @@ main(int argc, char **argv)
     g_option_context_set_summary(context, summary);
     /* Stop at the command: what follows is its own. */
     g_option_context_set_strict_posix(context, TRUE);
-    if (!g_option_context_parse(context, &argc, &rest, &error)) {
+    if (!g_option_context_parse(context, &argc, &argv, &error)) {
         status = cli_fail(error);
     } else if (version) {
         status = main_version();
@@ -159,7 +159,7 @@ main(int argc, char **argv)
     } else {
         main_add_dirs(&cli, dirs);
         dirs = NULL;
-        status = main_dispatch(&cli, argc - 1, rest + 1);
+        status = main_dispatch(&cli, argc - 1, argv + 1);
     }
     g_option_context_free(context);
     g_strfreev(dirs);

@@ -381,13 +381,14 @@ value_parse_default(const struct bp_prop *prop, const char *dir, GStringChunk *s
                     GArray *ret_items, GError **error)
 {
     gboolean list = prop->flags & BP_P_LIST, good = TRUE;
-    char **items = g_strsplit(prop->def, ",", list ? -1 : 1);
-
     /* "" is the empty list, but the empty string where one value is wanted. */
-    for (unsigned i = 0; good && (items[i] || (!list && i == 0)); i++) {
+    char **items = list ? g_strsplit(prop->def, ",", -1) : NULL;
+    unsigned n = items ? g_strv_length(items) : 1;
+
+    for (unsigned i = 0; good && i < n; i++) {
         struct bp_value value;
 
-        good = value_parse(prop, items[i] ? g_strstrip(items[i]) : "", dir, VALUE_TEXT_ONLY,
+        good = value_parse(prop, items ? g_strstrip(items[i]) : prop->def, dir, VALUE_TEXT_ONLY,
                            strings, &value, error);
         if (good)
             g_array_append_val(ret_items, value);
