@@ -2,9 +2,10 @@
 /*
  * firmware.c - a raw firmware image: ROM that ends at 4 GiB, entered at the reset vector.
  *
- * The last 128 KiB are also what the CPU of a PC sees below 1 MiB. That is RAM which starts as a
- * copy: firmware shadows itself there and writes to it, and takes the pristine bytes from the ROM
- * when the guest reboots.
+ * The last 256 KiB are also in RAM below 1 MiB, where a PC shows 128 KiB of them until firmware has
+ * shadowed itself there. RAM that starts as a copy serves both those who wait for that and those
+ * who find no chip-set register to ask for it; firmware may write to it, and takes the pristine
+ * bytes from the ROM when the guest reboots.
  */
 #include <inttypes.h>
 
@@ -12,7 +13,7 @@
 
 #define SIZE_MIN  UINT64_C(4096)
 #define SIZE_MAX_ UINT64_C(0x1000000)
-#define SHADOW    UINT64_C(0x20000)
+#define SHADOW    UINT64_C(0x40000)
 
 /* Reads the image into a ROM region; the region is then the machine's for good. */
 static gboolean
