@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Small guests through the whole program: every boot path, every way out, on this host's /dev/kvm.
-. "${top_srcdir:-.}/tests/tap.sh"
-[ -w /dev/kvm ] || skip_all "no /dev/kvm that this user may open"
-guests=$top_builddir/tests/guests
+# shellcheck source-path=SCRIPTDIR source=run.bash
+. "${top_srcdir:-.}/tests/kvm/run.bash"
 
 # machine NAME BOOT-SECTION [MORE]: writes $tmp/NAME.conf
 machine() {
@@ -11,15 +10,6 @@ machine() {
     echo 'serial com1 { chardev = "stdio" }'
     echo "boot { $2 }"; echo "${3-machine { memory = \"64M\" \}}"; } >"$tmp/$1.conf"
 }
-# run NAME: output to $tmp/NAME.out, messages to $tmp/NAME.err, status to $status
-run() {
-  timeout 60 "$top_builddir/run" run "$tmp/$1.conf" </dev/null >"$tmp/$1.out" 2>"$tmp/$1.err"
-  status=$?
-  sed 's/^/# /' "$tmp/$1.err"
-}
-status_is() { [ "$status" = "$1" ] || { echo "status is $status, not $1"; cat "$tmp"/*.out "$tmp"/*.err; false; }; }
-says() { grep -q -- "$2" "$tmp/$1" || { cat "$tmp/$1"; false; }; }
-
 machine multiboot "kernel = \"$guests/boot-multiboot.elf\" cmdline = \"hello world\"
   modules = { \"$tmp/one first module\" }"
 echo 'text of the module' >"$tmp/one"
@@ -88,7 +78,6 @@ ok "SIGINT stops a busy guest, status 0" status_is 0
 ok "... which was running" says loop.out '^boot=00000001$'
 
 machine forever "$kernel = \"acpi-off\""
-sed -i 's/^i8042.*/&/' "$tmp/forever.conf"
 for i in 1 2 3 4 5; do run forever; status_is 0 || break; done
 ok "five runs in a row" status_is 0
 

@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# A small guest drives disk, entropy source and network card, on PCI and as MMIO devices.
+# shellcheck source-path=SCRIPTDIR source=run.bash
+. "${top_srcdir:-.}/tests/kvm/run.bash"
+
+for bus in pci mmio; do
+  { printf 'the first sector\n'; head -c 65000 /dev/zero; } >"$tmp/disk"
+  truncate -s 64K "$tmp/disk"
+  { [ $bus = pci ] && echo 'pci { }'
+    echo 'acpi { } debug-exit { } rtc { }'
+    echo 'serial com1 { chardev = "stdio" }'
+    echo "boot { kernel = \"$guests/devices.elf\" cmdline = \"$bus\" }"
+    echo 'machine { memory = "64M" }'
+    echo 'iothread io { }'
+    echo "virtio-blk disk0 { drive = \"file:disk\" iothread = io }"
+    echo 'virtio-net net0 { netdev = "user" }'
+    echo 'virtio-rng rng0 { }'; } >"$tmp/$bus.conf"
+  run $bus
+  ok "$bus: the guest came to its end" status_is 61
+  ok "$bus: disk: its size" says $bus.out '^disk: sectors=00000080$'
+  ok "$bus: disk: reads the first sector" says $bus.out '^disk: reads the first secto$'
+  ok "$bus: disk: writes the second" grep -q '^written by the guest$' "$tmp/disk"
+  ok "$bus: disk: a read past the end is an I/O error" says $bus.out '^disk: past the end=00000001$'
+  ok "$bus: entropy: as many bytes as asked" says $bus.out '^entropy: bytes=00000020$'
+  ok "$bus: entropy: they are not zero" says $bus.out '^entropy: not all zero$'
+  ok "$bus: net: the gateway answers" says $bus.out '^net: answer is ARP=00000806$'
+  ok "$bus: net: with an ARP reply" says $bus.out '^net: operation=00000002$'
+  ok "$bus: net: that comes from 10.0.2.2" says $bus.out '^net: from=0a000202$'
+done
+done_testing
