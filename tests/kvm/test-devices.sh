@@ -19,7 +19,7 @@ for bus in pci mmio; do
   run $bus
   ok "$bus: the guest came to its end" status_is 61
   ok "$bus: disk: its size" says $bus.out '^disk: sectors=00000080$'
-  ok "$bus: disk: reads the first sector" says $bus.out '^disk: reads the first secto$'
+  ok "$bus: disk: reads the first sector" says $bus.out '^disk: reads the first sector$'
   ok "$bus: disk: writes the second" grep -q '^written by the guest$' "$tmp/disk"
   ok "$bus: disk: a read past the end is an I/O error" says $bus.out '^disk: past the end=00000001$'
   ok "$bus: entropy: as many bytes as asked" says $bus.out '^entropy: bytes=00000020$'
