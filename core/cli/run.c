@@ -7,6 +7,7 @@
 #include "core/config/config.h"
 #include "core/error.h"
 #include "core/machine/machine.h"
+#include "core/machine/machine.h"
 
 static struct config *
 run_load(const char *path, struct plugin_set *plugins, GError **error)
@@ -24,7 +25,7 @@ cli_run(struct cli *cli, int argc, char **argv)
     struct plugin_set *plugins;
     struct config *config;
     GError *error = NULL;
-    int status;
+    int status = -1;
 
     if (!cli_parse(cli, NULL, "FILE",
                    "Runs the virtual machine that FILE describes until it powers "

@@ -135,6 +135,7 @@ config_instance_free(struct config_instance *inst)
     for (uint32_t i = 0; i < inst->cls->c.n_props; i++)
         config_value_clear(&inst->values[i]);
     g_free(inst->values);
+    g_free(inst->where);
     g_free(inst->id);
     g_free(inst);
 }
@@ -304,6 +305,13 @@ config_load(const char *path, struct plugin_set *plugins, GError **error)
     if (!good) {
         config_free(config);
         return NULL;
+    }
+    for (guint i = 0; i < priv->instances->len; i++) {
+        struct config_instance *inst = g_ptr_array_index(priv->instances, i);
+        char *who = config_who(inst->cls->c.name, inst->id);
+
+        inst->where = g_strdup_printf("%s:%u: %s", inst->src.file, inst->src.line, who);
+        g_free(who);
     }
     config->n_instances = priv->instances->len;
     config->instances = (struct config_instance **)priv->instances->pdata;

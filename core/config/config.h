@@ -46,6 +46,7 @@ struct config_instance {
     char *id;
     const struct plugin_class *cls;
     struct config_source src;
+    char *where;                            /* `file:line: section id`, for messages */
     struct config_value *values;            /* cls->c.n_props of them, in the table's order */
     const struct config_iothread *iothread; /* NULL: the main loop */
     const struct config_instance *owner;    /* not NULL: anonymous, made by a link of this one */

@@ -58,7 +58,7 @@ find_order(struct machine *m, GError **error)
 static void
 guard(struct plugin_guard *to, const struct instance *inst, const char *call)
 {
-    to->where = inst->conf->id;
+    to->where = inst->conf->where;
     to->file = inst->cls->file;
     to->call = call;
     plugin_guard_enter(to);

@@ -123,6 +123,23 @@ chmod 755 "$plugins" && mkdir -m 777 "$tmp/open" && fake away && mv "$plugins/aw
   ln -s "$tmp/open/away.so" "$plugins/away.so"
 ok 'a link into a world-writable folder' wrong away 'its folder TMP/open is world-writable'
 
+# What only shows when an instance is made.
+unmade() { # COMMAND NAME TEXT
+  printf 'boot { kernel = kernel }\n\n%s id0 { }\n' "$2" >vm.conf
+  bp "$1" --plugin-path "$plugins" vm.conf >out 2>err
+  rc=$?
+  if [ $rc != 2 ] || [ -s out ] || [ "$(wc -l <err)" != 1 ]; then echo "status $rc"; cat out err; return 1; fi
+  grep -q "^vm.conf:3: $2 id0: .*$3" err || { cat err; return 1; }
+}
+fake create-crash -DFAKE_CREATE_CRASHES
+fake create-abort -DFAKE_CREATE_ABORTS
+fake create-fail -DFAKE_CREATE_FAILS
+for command in check run; do
+  ok "$command: create() crashes" unmade $command create-crash 'create-crash.so crashed in create(): SIGSEGV'
+  ok "$command: create() aborts" unmade $command create-abort 'create-abort.so crashed in create(): SIGABRT'
+  ok "$command: create() fails" unmade $command create-fail 'this device never works; remove it'
+done
+
 # Only list can say this: check would wait, as it would for a plugin that only takes long. On a busy
 # host the good one may be late too, so what is asked is that it is listed.
 mkdir "$tmp/slow" && fake hangs -DFAKE_ENTRY -DFAKE_ENTRY_HANGS && fake next
