@@ -208,9 +208,24 @@ struct words {
     char what[256], hint[400];
 };
 
-static void
-words_emulation(struct words *words, const struct kvm_run *run)
+/* Is there memory at the instruction? */
+static bool
+has_code(const struct vcpu *vcpu)
 {
+    struct kvm_sregs sregs;
+    struct kvm_regs regs;
+    uint8_t byte;
+
+    return vcpu->config.read_guest == NULL || kvm_ioctl(vcpu->fd, KVM_GET_REGS, &regs) ||
+           kvm_ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) ||
+           read_linear(vcpu, linear_rip(&regs, &sregs), &byte, 1) == 1;
+}
+
+static void
+words_emulation(struct words *words, const struct vcpu *vcpu)
+{
+    const struct kvm_run *run = vcpu->run;
+
     /* struct kvm_run.emulation_failure of Linux 5.12, over internal.data: flags, then a byte with
      * the size and up to 15 bytes of instruction. */
     const uint64_t *data = (const uint64_t *)run->internal.data;
@@ -229,10 +244,13 @@ words_emulation(struct words *words, const struct kvm_run *run)
     snprintf(words->what, sizeof words->what,
              "KVM cannot emulate an instruction of the guest (suberror 1)%s%s%s%s%s",
              *bytes ? ":" : "", bytes, name ? " (" : "", name ? name : "", name ? ")" : "");
-    if (vm_host_has_hardware())
+    if (!has_code(vcpu))
+        snprintf(words->hint, sizeof words->hint,
+                 "the guest jumped to an address where there is no memory");
+    else if (vm_host_has_hardware())
         snprintf(words->hint, sizeof words->hint,
                  "the guest used a device's registers with an instruction that KVM does not "
-                 "emulate, or jumped to where there is no memory");
+                 "emulate");
     else
         snprintf(words->hint, sizeof words->hint,
                  "this host's processor shows no VMX or SVM, so its KVM runs the guest's kernel "
@@ -241,11 +259,13 @@ words_emulation(struct words *words, const struct kvm_run *run)
 }
 
 static void
-words_internal(struct words *words, const struct kvm_run *run)
+words_internal(struct words *words, const struct vcpu *vcpu)
 {
+    const struct kvm_run *run = vcpu->run;
+
     switch (run->internal.suberror) {
     case KVM_INTERNAL_ERROR_EMULATION:
-        words_emulation(words, run);
+        words_emulation(words, vcpu);
         break;
     case KVM_INTERNAL_ERROR_SIMUL_EX:
         snprintf(words->what, sizeof words->what,
@@ -274,8 +294,10 @@ words_internal(struct words *words, const struct kvm_run *run)
 }
 
 static void
-words_fault(struct words *words, const struct kvm_run *run, int run_errno)
+words_fault(struct words *words, const struct vcpu *vcpu, int run_errno)
 {
+    const struct kvm_run *run = vcpu->run;
+
     if (run_errno && run->exit_reason != KVM_EXIT_MEMORY_FAULT) {
         snprintf(words->what, sizeof words->what, "KVM_RUN failed: %s", g_strerror(run_errno));
         if (run_errno == EFAULT)
@@ -286,7 +308,7 @@ words_fault(struct words *words, const struct kvm_run *run, int run_errno)
     }
     switch (run->exit_reason) {
     case KVM_EXIT_INTERNAL_ERROR:
-        words_internal(words, run);
+        words_internal(words, vcpu);
         break;
     case KVM_EXIT_FAIL_ENTRY:
         snprintf(words->what, sizeof words->what,
@@ -335,7 +357,7 @@ vcpu_report(struct vcpu *vcpu, enum vcpu_stop why, int run_errno)
         snprintf(words.what, sizeof words.what, "the guest asked for power-off");
         break;
     case VCPU_FAULT:
-        words_fault(&words, vcpu->run, run_errno);
+        words_fault(&words, vcpu, run_errno);
         break;
     }
     g_mutex_lock(&vm->lock);

@@ -76,6 +76,24 @@ msr_is_special(uint32_t index)
     return index == MSR_TSC || index == MSR_APIC_BASE || index == MSR_TSC_DEADLINE;
 }
 
+/* MSRs of a guest that are not in KVM's list; those that this KVM has not are skipped later. */
+static void
+msrs_add_unlisted(struct vm_msrs *msrs)
+{
+    static const struct {
+        uint32_t first, n;
+    } ranges[] = {
+        {0x200, 16},  {0x250, 1}, {0x258, 2}, {0x268, 8}, {MSR_MTRR_DEF_TYPE, 1}, /* MTRRs */
+        {0x400, 128}, /* machine check */
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(ranges); i++)
+        for (uint32_t j = 0; j < ranges[i].n; j++)
+            msrs->entries[msrs->n++].index = ranges[i].first + j;
+}
+
+#define MSRS_UNLISTED_MAX 160
+
 /* Which MSRs there are and what they are at power-on: the same for all vCPUs, so asked once. */
 static int
 msrs_save(struct vcpu *vcpu)
@@ -93,10 +111,11 @@ msrs_save(struct vcpu *vcpu)
     list->nmsrs = probe.nmsrs;
     n = kvm_ioctl(vm->kvm_fd, KVM_GET_MSR_INDEX_LIST, list);
     if (n == 0) {
-        vm->msrs.entries = g_new0(struct kvm_msr_entry, list->nmsrs + 1);
+        vm->msrs.entries = g_new0(struct kvm_msr_entry, list->nmsrs + MSRS_UNLISTED_MAX);
         for (uint32_t i = 0; i < list->nmsrs; i++)
             if (!msr_is_special(list->indices[i]))
                 vm->msrs.entries[vm->msrs.n++].index = list->indices[i];
+        msrs_add_unlisted(&vm->msrs);
         n = msrs_transfer(vcpu, KVM_GET_MSRS, vm->msrs.entries, vm->msrs.n);
         vm->msrs.n = n < 0 ? 0 : (unsigned)n;
     }

@@ -106,6 +106,18 @@ port(struct guest *guest, const char *name, uint64_t base,
 struct guest *
 guest_new(unsigned cpus, uint64_t ram_bytes)
 {
+    GError *error = NULL;
+    struct guest *guest = guest_new_attrs(cpus, ram_bytes, NULL, &error);
+
+    if (guest == NULL)
+        fatal(error);
+    return guest;
+}
+
+struct guest *
+guest_new_attrs(unsigned cpus, uint64_t ram_bytes, const struct thread_attrs *attrs,
+                GError **ret_error)
+{
     struct guest *guest = g_new0(struct guest, 1);
     struct memory_config mem = {.size_bytes = ram_bytes};
     struct vm_config vm = {.cpus = cpus};
@@ -129,6 +141,7 @@ guest_new(unsigned cpus, uint64_t ram_bytes)
         struct vcpu_config config = {.index = i, .ops = &guest_ops, .user = guest};
 
         guest->readers[i] = bus_reader_new(guest->bus);
+        config.attrs = attrs;
         config.io = guest->readers[i];
         config.read_guest = read_guest;
         config.read_ctx = guest->mem;
@@ -137,8 +150,10 @@ guest_new(unsigned cpus, uint64_t ram_bytes)
             fatal(error);
     }
     for (unsigned i = 0; i < cpus; i++)
-        if (!vcpu_start(guest->vcpus[i], &error))
-            fatal(error);
+        if (!vcpu_start(guest->vcpus[i], ret_error)) {
+            guest_free(guest);
+            return NULL;
+        }
     return guest;
 }
 

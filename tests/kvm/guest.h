@@ -62,6 +62,9 @@ void need_kvm(void);
 
 /* Parked vCPUs with nothing to run yet. Ends the program if that fails. */
 struct guest *guest_new(unsigned cpus, uint64_t ram_bytes);
+/* The same with attributes for the vCPUs' threads; NULL when those are refused. */
+struct guest *guest_new_attrs(unsigned cpus, uint64_t ram_bytes, const struct thread_attrs *attrs,
+                              GError **error);
 void guest_free(struct guest *guest);
 
 void guest_load(struct guest *guest, uint64_t gpa, const uint8_t *code, const uint8_t *end);
