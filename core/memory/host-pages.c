@@ -113,11 +113,11 @@ open_backing(struct host_pages *pages, const struct memory_config *config, const
              GError **error)
 {
     struct statfs fs;
+    bool by_path = config->backing == MEMORY_HUGETLB && config->hugetlb_path;
     int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
-    pages->fd = config->backing == MEMORY_HUGETLB && config->hugetlb_path
-                    ? open_hugetlbfs(config->hugetlb_path, error)
-                    : open_memfd(config, what, pages->len, error);
+    pages->fd = by_path ? open_hugetlbfs(config->hugetlb_path, error)
+                        : open_memfd(config, what, pages->len, error);
     if (pages->fd < 0)
         return FALSE;
     if (config->backing == MEMORY_HUGETLB) {
@@ -134,9 +134,9 @@ open_backing(struct host_pages *pages, const struct memory_config *config, const
     }
     if (ftruncate(pages->fd, (off_t)pages->len) != 0)
         return host_error(error, errno, what, pages->len, "set the size of the file to");
-    /* A peer that gets the fd must not be able to cut pages off under us. A named hugetlbfs file
-     * has no seals, but nobody else gets its fd without being trusted with the pool either. */
-    if (fcntl(pages->fd, F_ADD_SEALS, seals) != 0 && errno != EINVAL)
+    /* A peer that gets the fd must not be able to cut pages off under us. A file in a hugetlbfs
+     * takes no seals. */
+    if (!by_path && fcntl(pages->fd, F_ADD_SEALS, seals) != 0)
         return host_error(error, errno, what, pages->len, "seal the memfd of");
     return TRUE;
 }

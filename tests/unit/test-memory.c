@@ -111,23 +111,44 @@ test_bad_config(void)
 
 /* The pool of most hosts is empty: then the error must say what to raise. */
 static void
-test_hugetlb(void)
+test_hugetlb(const char *path)
 {
-    struct memory_config config = {.size_bytes = MIB(64), .backing = MEMORY_HUGETLB};
+    struct memory_config config = {
+        .size_bytes = MIB(64), .backing = MEMORY_HUGETLB, .hugetlb_path = path};
+    const char *name = path ? path : "memfd";
     g_autoptr(GError) error = NULL;
     struct memory *mem = memory_new(&config, &error);
     uint32_t v = 1;
 
     if (!mem) {
         ok(error->code == CORE_ERROR_HOST || error->code == CORE_ERROR_CONFIG,
-           "without huge pages there is an error: %s", error->message);
-        ok(strstr(error->message, "huge page"), "... that says what is missing");
+           "huge pages of a %s, none free: %s", name, error->message);
+        ok(strstr(error->message, "huge page"), "... says what is missing");
         return;
     }
-    ok(memory_write(mem, MIB(32), "x", 1) == 0, "huge pages: write");
-    ok(memory_reset(mem) == 0 && memory_read(mem, MIB(32), &v, 4) == 0 && v == 0,
-       "huge pages: reset");
+    ok(memory_write(mem, MIB(32), "x", 1) == 0, "huge pages of a %s: write", name);
+    ok(memory_reset(mem) == 0 && memory_read(mem, MIB(32), &v, 4) == 0 && v == 0, "... reset");
     memory_free(mem);
+}
+
+static void
+test_hugetlbfs(void)
+{
+    FILE *mounts = fopen("/proc/self/mounts", "r");
+    char line[1024], path[512], type[64];
+    bool tried = false;
+
+    while (mounts && fgets(line, sizeof(line), mounts)) {
+        if (sscanf(line, "%*s %511s %63s", path, type) != 2 || strcmp(type, "hugetlbfs") != 0 ||
+            access(path, W_OK) != 0)
+            continue;
+        test_hugetlb(path);
+        tried = true;
+    }
+    if (mounts)
+        fclose(mounts);
+    if (!tried)
+        skip("no hugetlbfs is mounted", "huge pages of a mounted hugetlbfs");
 }
 
 static void
@@ -284,7 +305,8 @@ main(void)
 {
     test_sizes();
     test_bad_config();
-    test_hugetlb();
+    test_hugetlb(NULL);
+    test_hugetlbfs();
     test_access(MEMORY_ANONYMOUS);
     test_access(MEMORY_MEMFD);
     test_untouched();
