@@ -117,14 +117,14 @@ parse_network(struct net_user *nu, SlirpConfig *c)
     const char *text = text_prop(nu, "network"), *slash;
     char addr[INET_ADDRSTRLEN] = "";
     uint32_t mask, net;
-    char *end;
+    char *end = NULL;
     long bits;
 
     slash = text ? strchr(text, '/') : NULL;
     if (slash && (size_t)(slash - text) < sizeof addr)
         memcpy(addr, text, (size_t)(slash - text));
     bits = slash ? strtol(slash + 1, &end, 10) : 0;
-    if (!slash || *end || end == slash + 1 || bits < 8 || bits > 27 ||
+    if (!slash || !end || *end || end == slash + 1 || bits < 8 || bits > 27 ||
         inet_pton(AF_INET, addr, &c->vnetwork) != 1)
         return bp_failf(
             nu->host, nu->inst, BP_E_INVAL,

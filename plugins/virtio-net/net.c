@@ -466,7 +466,7 @@ net_load(void *self, const struct bp_reader *r)
 {
     struct net *net = self;
     uint64_t pairs = 1, offloads = 0;
-    uint32_t ver;
+    uint32_t ver = 0;
     int err = bp_virtio_load(net->vdev, r);
 
     if (!err)
