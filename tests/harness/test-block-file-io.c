@@ -231,12 +231,12 @@ open_disk(const char *path, const char *aio, int direct, uint32_t depth)
 }
 
 static void
-random_io(const char *where, const char *aio, int direct, uint32_t depth)
+random_io(const char *where, const char *device, const char *aio, int direct, uint32_t depth)
 {
     char path[400];
     struct bp_block_info info = {.size = sizeof info};
 
-    snprintf(path, sizeof path, "%s", scratch_file("disk", DISK_BYTES));
+    snprintf(path, sizeof path, "%s", device ? device : scratch_file("disk", DISK_BYTES));
     if (open_disk(path, aio, direct, depth) != 0) {
         if (direct && strstr(bpt_error(m), "direct"))
             skip("no O_DIRECT here", where);
@@ -314,6 +314,42 @@ long_iovec(const char *aio)
     model_fini(&model);
 }
 
+/* The first line that a command prints; 0 when it printed one and went well. */
+static int
+command(const char *cmd, char *ret_line, int size)
+{
+    FILE *p = popen(cmd, "r");
+    int good = p && fgets(ret_line, size, p);
+
+    if (good)
+        ret_line[strcspn(ret_line, "\n")] = 0;
+    return p && pclose(p) == 0 && good ? 0 : -1;
+}
+
+/* A block device: discarding is an ioctl there, which io_uring has not got. */
+static void
+block_device(const char *const engines[2])
+{
+    char cmd[400], device[100];
+
+    snprintf(cmd, sizeof cmd, "losetup -f --show '%s' 2>/dev/null",
+             scratch_file("backing", DISK_BYTES));
+    if (geteuid() != 0 || command(cmd, device, sizeof device)) {
+        skip("no loop device to be had", "block device");
+        return;
+    }
+    for (int e = 0; e < 2; e++) {
+        snprintf(cmd, sizeof cmd, "blkdiscard -z %s && echo", device);
+        if (command(cmd, cmd, sizeof cmd) == 0)
+            random_io("block device", device, engines[e], e, 256);
+        else
+            skip("no blkdiscard", "block device");
+    }
+    snprintf(cmd, sizeof cmd, "losetup -d %s && echo", device);
+    if (command(cmd, cmd, sizeof cmd))
+        printf("# cannot detach %s\n", device);
+}
+
 int
 main(void)
 {
@@ -331,21 +367,22 @@ main(void)
     bpt_free(m);
     fds = bpt_open_fds();
     for (int e = 0; e < 2; e++) {
-        random_io("file", engines[e], 0, 256);
-        random_io("file", engines[e], 0, 3);
-        random_io("file", engines[e], 1, 256);
+        random_io("file", NULL, engines[e], 0, 256);
+        random_io("file", NULL, engines[e], 0, 3);
+        random_io("file", NULL, engines[e], 1, 256);
         long_iovec(engines[e]);
     }
+    block_device(engines);
     faults = 1;
-    random_io("short transfers", "threads", 0, 256);
-    random_io("short transfers", "threads", 1, 256);
+    random_io("short transfers", NULL, "threads", 0, 256);
+    random_io("short transfers", NULL, "threads", 1, 256);
     faults = 0;
     ok(faulted > 1000, "%d system calls were cut short", faulted);
     eq_int(bpt_open_fds(), fds, "no descriptor is left open");
     scratch_remove();
     if (access("/dev/shm", W_OK) == 0 && scratch_new("/dev/shm") == 0) {
         for (int e = 0; e < 2; e++) /* no FALLOC_FL_ZERO_RANGE there */
-            random_io("tmpfs", engines[e], 0, 256);
+            random_io("tmpfs", NULL, engines[e], 0, 256);
     } else {
         skip("no /dev/shm", "tmpfs");
     }
