@@ -23,6 +23,9 @@ queue_get(struct blk_queue *q)
         return NULL;
     r = (struct blk_req *)(void *)(q->pool + q->carved++ * d->req_bytes);
     r->queue = q;
+    r->io.size = sizeof r->io;
+    r->io.done = request_done;
+    r->io.user = r;
     r->chain.size = sizeof r->chain;
     r->chain.cap_iov = d->max_iov;
     r->chain.iov = r->iov;

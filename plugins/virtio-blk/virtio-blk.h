@@ -172,6 +172,8 @@ void queue_drop_stalled(struct blk_dev *);
 void request_start(struct blk_req *);
 /* Submits (again) what the request has come to. */
 void request_submit(struct blk_req *);
+/* bp_block_req.done() */
+void request_done(struct bp_block_req *, int result);
 /* Pushes the chain with this status and gives the request back. */
 void request_end(struct blk_req *, uint8_t status);
 
