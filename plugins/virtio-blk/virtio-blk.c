@@ -256,7 +256,7 @@ virtio_blk_load(void *self, const struct bp_reader *r)
 {
     struct blk_dev *d = self;
     uint64_t writeback;
-    uint32_t ver;
+    uint32_t ver = 0;
     int err = bp_virtio_load(d->vdev, r);
 
     if (!err)
