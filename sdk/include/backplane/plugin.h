@@ -25,7 +25,8 @@
 #include <backplane/props.h>
 #include <backplane/state.h>
 
-/* bp_class.flags */
+/* bp_class.flags. Of flags to come, those in bits 16 to 31 are critical: a core that does not know
+ * one refuses the class. Others that it does not know it ignores. */
 enum {
     BP_C_PARALLEL = 1,    /* region ops and event() may run at once on several threads */
     BP_C_INPROC_ONLY = 2, /* cannot live in a process of its own */

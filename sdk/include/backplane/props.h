@@ -22,6 +22,8 @@ enum bp_type {
     BP_LINK = 8000, /* another instance's id, or "kind:argument"; value in s is the instance id */
 };
 
+/* bp_prop.flags. Of flags to come, those in bits 16 to 31 are critical: a core that does not know
+ * one refuses the class. Others that it does not know it ignores. */
 enum {
     BP_P_REQUIRED = 1,    /* the section is refused without it */
     BP_P_RUNTIME = 2,     /* may be changed with set() while the machine runs */
@@ -38,9 +40,9 @@ struct bp_prop {
     uint32_t flags; /* BP_P_* */
     uint32_t since; /* API level of the plugin's release that added it; 0 = always there */
     const char *name;
-    const char *help;           /* one line, no full stop */
-    const char *def;            /* default as config text, or NULL: unset */
-    int64_t min, max;           /* INT and SIZE; both 0 = no limit */
+    const char *help; /* one line, no full stop */
+    const char *def;  /* default as config text, or NULL: unset; LIST: items between commas */
+    int64_t min, max; /* INT and SIZE; both 0 = no limit */
     const char *const *choices; /* ENUM: NULL-ended */
     const char *link_iface;     /* LINK: the interface that the named instance must provide */
 };
