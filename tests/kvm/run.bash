@@ -12,5 +12,5 @@ run() {
   status=$?
   sed 's/^/# /' "$tmp/$1.err"
 }
-status_is() { [ "$status" = "$1" ] || { echo "status is $status, not $1"; cat "$tmp"/*.out "$tmp"/*.err; false; }; }
+status_is() { [ "$status" = "$1" ] || { echo "status is $status, not $1"; false; }; }
 says() { grep -q -- "$2" "$tmp/$1" || { cat "$tmp/$1"; false; }; }
