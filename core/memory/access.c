@@ -86,7 +86,7 @@ range_ok(struct memory *mem, uint64_t gpa, uint64_t len, bool writable)
 static void
 copy_from_guest(void *buf, const uint8_t *host, uint64_t len)
 {
-    if ((uintptr_t)host % len == 0) {
+    if (((uintptr_t)host & (len - 1)) == 0) {
         if (len == 8) {
             uint64_t v = __atomic_load_n((const uint64_t *)(const void *)host, __ATOMIC_ACQUIRE);
             memcpy(buf, &v, 8);
@@ -109,7 +109,7 @@ copy_from_guest(void *buf, const uint8_t *host, uint64_t len)
 static void
 copy_to_guest(uint8_t *host, const void *buf, uint64_t len)
 {
-    if ((uintptr_t)host % len == 0) {
+    if (((uintptr_t)host & (len - 1)) == 0) {
         uint64_t v8;
         uint32_t v4;
         uint16_t v2;
