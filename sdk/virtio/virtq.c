@@ -55,11 +55,10 @@ avail_load_slow(struct bp_virtq *vq, uint32_t off)
 static inline uint16_t
 avail_load(struct bp_virtq *vq, uint32_t off)
 {
-    const uint16_t *at = (const void *)(vq->avail_p + off);
-
     if (unlikely(!vq->avail_p))
         return avail_load_slow(vq, off);
-    return le16toh(__atomic_load_n(at, __ATOMIC_RELAXED));
+    return le16toh(
+        __atomic_load_n((const uint16_t *)(const void *)(vq->avail_p + off), __ATOMIC_RELAXED));
 }
 
 static void

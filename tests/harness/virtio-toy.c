@@ -111,8 +111,10 @@ toy_vreset(void *self)
     t->n_reset++;
     if (t->slow_reset && t->n_held)
         return BP_E_AGAIN;
-    for (unsigned i = 0; i < TOY_INFLIGHT; i++)
+    for (unsigned i = 0; i < TOY_INFLIGHT; i++) {
+        t->n_dropped += t->chains[i].busy != 0;
         t->chains[i].busy = 0;
+    }
     t->n_held = 0;
     return 0;
 }

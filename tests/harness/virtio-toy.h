@@ -35,7 +35,7 @@ struct toy {
     unsigned cap;   /* of an iovec, at most TOY_CAP */
     uint8_t config[TOY_CONFIG];
     uint64_t features;
-    unsigned n_ready, n_reset, n_notify, n_pop, n_done, n_held;
+    unsigned n_ready, n_reset, n_notify, n_pop, n_done, n_held, n_dropped;
     int last_pop; /* what the latest pop returned */
     struct toy_chain chains[TOY_INFLIGHT];
 };

@@ -195,8 +195,9 @@ run_once(struct attack *x, const struct hostile_case *c, int how, uint64_t windo
     expect(x, c->want == ANY_END || got == c->want, "%s, not %s", verdicts[got], verdicts[c->want]);
     recover(x);
     if (x->toy)
-        expect(x, x->toy->n_pop == x->toy->n_done, "%u chains were popped, %u completed",
-               x->toy->n_pop, x->toy->n_done);
+        expect(x, x->toy->n_pop == x->toy->n_done + x->toy->n_dropped,
+               "%u chains were popped, %u completed, %u dropped by resets", x->toy->n_pop,
+               x->toy->n_done, x->toy->n_dropped);
     expect(x, bpt_quiesce(x->m) == 0, "it does not quiesce");
     expect(x, bpt_maps(x->m) == 0, "%u mappings are left", bpt_maps(x->m));
     expect(x, bpt_problems(x->m) == 0, "problem: %s", bpt_problem(x->m, 0));
