@@ -403,6 +403,11 @@ test_timeout(void)
     out(FCR, 0x83);
     bpt_advance(m, 1000 * MS);
     eq_int(irq(), 0, "a cleared FIFO does not time out");
+    fake_send(&be, "x", 1);
+    bpt_advance(m, 10 * MS);
+    eq_int(irq(), 1, "a timeout");
+    out(FCR, 0x83);
+    eq_int(irq(), 0, "... goes with the FIFO's content");
 
     out(IER, 0);
     fake_send(&be, "k", 1);
@@ -576,6 +581,12 @@ test_overrun(void)
         ;
     eq_int(i, 16, "the FIFO keeps what it had");
     eq_int(in(LSR), 0x60, "and the byte too many is gone");
+    out(MCR, 0);
+    be.client.event(be.client.user, BP_CHAR_BREAK);
+    out(MCR, 0x10);
+    for (i = 0; i < 16; i++)
+        out(THR, 'x');
+    eq_int(in(LSR), 0xfb, "an overrun does not hide a break");
     end("overrun");
 }
 
@@ -595,6 +606,8 @@ test_loopback(void)
         snprintf(what, sizeof what, "loopback: MCR 0x%02x gives MSR 0x%02x", map[i][0], map[i][1]);
         eq_int(in(MSR)&0xf0, map[i][1], what);
     }
+    out(MCR, 0x1f);
+    eq_int(in(MSR)&0xf0, 0xf0, "loopback: all four at once");
     out(MCR, 0x14);
     in(MSR);
     out(MCR, 0x10);
@@ -622,6 +635,16 @@ test_loopback(void)
     flush();
     eq_int(be.out_n, 0, "loopback: nothing goes outside");
     out(MCR, 0);
+    in(RBR);
+    fake_let(&be, 0);
+    out(THR, 'p');
+    flush();
+    out(THR, 'q');
+    out(MCR, 0x10);
+    eq_int(in(LSR), 0x61, "loopback: what was still in the transmitter comes back");
+    eq_int(in(RBR), 'q', "... and not what had left");
+    fake_let(&be, UINT64_MAX);
+    out(MCR, 0);
     eq_int(be.ready, 1, "after loopback input is asked for again");
     eq_int(in(MSR)&0xf0, 0xb0, "after loopback the lines are those outside");
     end("loopback");
@@ -634,6 +657,8 @@ test_fifo_control(void)
     out(FCR, 0x01);
     eq_int(in(IIR), 0xc1, "FCR bit 0 shows in IIR");
     fake_send(&be, "abc", 3);
+    out(FCR, 0x41);
+    eq_int(in(LSR), 0x61, "a new trigger level alone empties nothing");
     out(FCR, 0x03);
     eq_int(in(LSR), 0x60, "FCR bit 1 empties the receiver");
     fake_let(&be, 0);
@@ -642,6 +667,8 @@ test_fifo_control(void)
     out(THR, 'b');
     out(IER, 0x02);
     eq_int(irq(), 0, "a transmitter that is not empty");
+    out(FCR, 0x41);
+    eq_int(in(LSR), 0x00, "... is not emptied by a new trigger level");
     out(FCR, 0x05);
     eq_int(in(LSR), 0x60, "FCR bit 2 empties the transmitter");
     eq_int(irq(), 1, "... which interrupts");
@@ -795,12 +822,15 @@ test_machine_reset(void)
     int i;
 
     begin("chardev=c0");
+    out(LCR, 0x80);
+    out(DLL, 12);
     out(LCR, 0x1b);
     out(FCR, 0xc1);
     out(MCR, 0x0b);
     out(SCR, 0x77);
     out(IER, 0x0f);
     fake_send(&be, "abc", 3);
+    bpt_advance(m, 100 * MS);
     for (i = 0; i < 5; i++)
         out(THR, 'x');
     eq_int(irq(), 1, "a busy port");
@@ -810,6 +840,12 @@ test_machine_reset(void)
     eq_int(in(LSR), 0x60, "its FIFOs are empty");
     eq_int(in(IIR), 0x01, "and off");
     eq_int(in(MSR), 0xb0, "there are no deltas");
+    out(LCR, 0x80);
+    eq_int(in(DLL) | in(DLM) << 8, 1, "the divisor is 1");
+    out(LCR, 0x00);
+    out(IER, 0x01);
+    eq_int(irq(), 0, "the timeout is gone");
+    out(IER, 0x00);
     eq_int(be.out_n, 5, "what was written before came out");
     out(THR, 'y');
     flush();
