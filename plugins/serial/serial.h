@@ -41,10 +41,20 @@ struct serial {
     bool running;
     bool fresh;         /* reset, and nothing looked at the modem lines since */
     int64_t give_up_at; /* quiesce(): when a stuck back end is no longer waited for; 0: not set */
+    uint32_t left;      /* quiesce(): what it had not taken at the last look */
 };
 
+/* Links and attaches to what chardev names, if it names anything. */
+int line_attach(struct serial *);
+/* uart.transmit: a byte leaves the chip. */
+bool line_transmit(void *owner, uint8_t byte);
+/* Hands on what the back end takes, from the wire and from the transmitter; what is left of both.
+ * uart_pump()'s effects on the interrupt line need a line_settle(). */
+uint32_t line_flush(struct serial *);
 /* Brings what is outside in line with the chip after anything happened to it. */
-void serial_settle(struct serial *);
+void line_settle(struct serial *);
+/* The modem inputs, as the back end is connected or not. */
+uint8_t line_pins(const struct serial *);
 
 int serial_save(void *self, const struct bp_writer *);
 int serial_load(void *self, const struct bp_reader *);

@@ -140,14 +140,15 @@ serial_load(void *self, const struct bp_reader *r)
         (err = state_u64(r, "break-out", 1, &break_out)) ||
         (err = state_u64(r, "break-in", 1, &break_in)))
         return err;
+    if (!s->be)
+        wire_n = 0; /* nobody to hand it to */
     s->uart = fresh;
     memcpy(s->wire, wire, wire_n);
     s->wire_pos = 0;
     s->wire_n = (uint32_t)wire_n;
-    s->wire_stuck = false;
     s->break_told = break_out;
     s->break_waits = break_in;
     s->fresh = false;
-    serial_settle(s);
+    line_settle(s);
     return 0;
 }

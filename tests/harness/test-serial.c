@@ -207,6 +207,52 @@ test_wire_limit(void)
 }
 
 static void
+test_flush_time(void)
+{
+    int i;
+
+    begin("chardev=c0");
+    for (i = 0; i < 10; i++) {
+        out(THR, 'x');
+        bpt_advance(m, MS / 5);
+    }
+    ok(be.out_n >= 5, "bytes that keep coming do not put off the first");
+    ok(be.writes < 10, "... and are still collected");
+    flush();
+    eq_int(be.out_n, 10, "all of them come out");
+    end("flush time");
+}
+
+static void
+test_stuck_line(void)
+{
+    int i;
+
+    begin("chardev=c0");
+    out(FCR, 0x01);
+    for (i = 0; i < 100; i++)
+        out(THR, (uint32_t)i);
+    fake_let(&be, 10);
+    flush();
+    for (; i < 110; i++)
+        out(THR, (uint32_t)i);
+    eq_int(in(LSR)&0x20, 0, "a line that is stuck leaves bytes in the FIFO");
+    fake_let(&be, 5);
+    eq_int(be.out_n, 15, "it may take a few more");
+    eq_int(in(LSR)&0x20, 0, "... and still be stuck");
+    fake_let(&be, 85);
+    eq_int(in(LSR)&0x20, 0x20, "when it has taken what was sent before, the FIFO is next");
+    fake_let(&be, UINT64_MAX);
+    for (; i < 5000; i++)
+        out(THR, (uint32_t)i);
+    flush();
+    for (i = 0; i < (int)be.out_n && be.out[i] == (i & 0xff); i++)
+        ;
+    eq_int(i, 5000, "no byte is lost or out of place");
+    end("stuck line");
+}
+
+static void
 test_thre_interrupt(void)
 {
     begin("chardev=c0");
@@ -357,6 +403,11 @@ test_input_fifo(void)
     ok(good, "the bytes come in order");
     eq_int(in(LSR), 0x60, "an emptied FIFO has no data ready");
     eq_int(be.ready, 1, "and the back end is asked for more");
+    i = (int)be.readies;
+    fake_send(&be, "abc", 3);
+    while (in(LSR)&0x01)
+        in(RBR);
+    eq_int(be.readies, i, "... once: it was not refused anything since");
     end("input FIFO");
 }
 
@@ -769,8 +820,76 @@ test_refusals(void)
     bpt_load(m, "serial", "com1", "chardev=c0");
     bpt_load(m, "serial", "com2", "port=0x2f8,irq=3,chardev=c0");
     eq_int(bpt_realize_all(m), BP_E_BUSY, "one back end serves one device");
-    ok(strstr(bpt_error(m), "c0") != NULL, "... and the text names it");
+    ok(strstr(bpt_error(m), "'c0' already") != NULL, "... and the text names it");
     bpt_free(m);
+    ok(!be.client.receive, "a device that goes detaches");
+}
+
+static void
+test_hidden_services(void)
+{
+    static const char *const iface[] = {BP_IF_IO, BP_IF_IRQ, BP_IF_EVENT};
+    unsigned i;
+
+    for (i = 0; i < 3; i++) {
+        m = bpt_new(1 << 20, 0);
+        bpt_hide(m, iface[i]);
+        ok(!bpt_load(m, "serial", "com1", "") && bpt_realize_all(m) == BP_E_NOTSUP,
+           "a host without %s is refused", iface[i]);
+        bpt_free(m);
+    }
+}
+
+static struct {
+    char name[5], hid[8];
+    uint64_t uid, port, gsi;
+    unsigned n;
+} node;
+
+static int
+acpi_device(void *self, const struct bp_acpi_device *dev)
+{
+    uint32_t i;
+
+    (void)self;
+    node.n++;
+    node.uid = dev->uid;
+    snprintf(node.name, sizeof node.name, "%s", dev->name);
+    snprintf(node.hid, sizeof node.hid, "%s", dev->hid);
+    for (i = 0; i < dev->n_res; i++) {
+        if (dev->res[i].kind == BP_ACPI_IO && dev->res[i].len == 8)
+            node.port = dev->res[i].base;
+        if (dev->res[i].kind == BP_ACPI_IRQ)
+            node.gsi = dev->res[i].base;
+    }
+    return 0;
+}
+
+static void
+test_acpi(void)
+{
+    static const struct bp_acpi_if acpi = {.size = sizeof acpi, .device = acpi_device};
+    static const struct {
+        const char *props, *name;
+        uint64_t uid, port, gsi;
+    } t[] = {
+        {"port=0x3f8,irq=4", "COM1", 1, 0x3f8, 4},      {"port=0x2f8,irq=3", "COM2", 2, 0x2f8, 3},
+        {"port=0x3e8,irq=4", "COM3", 3, 0x3e8, 4},      {"port=0x2e8,irq=3", "COM4", 4, 0x2e8, 3},
+        {"port=0x1000,irq=9", "UR", 0x1000, 0x1000, 9},
+    };
+    unsigned i;
+
+    for (i = 0; i < sizeof t / sizeof *t; i++) {
+        memset(&node, 0, sizeof node);
+        m = bpt_new(1 << 20, 0);
+        bpt_provide(m, "acpi", BP_IF_ACPI, &acpi, NULL);
+        bpt_load(m, "serial", "com", t[i].props);
+        bpt_realize_all(m);
+        ok(node.n == 1 && !strcmp(node.hid, "PNP0501") && !strcmp(node.name, t[i].name) &&
+               node.uid == t[i].uid && node.port == t[i].port && node.gsi == t[i].gsi,
+           "ACPI: %s is PNP0501 %s with its port and interrupt", t[i].props, t[i].name);
+        bpt_free(m);
+    }
 }
 
 static void
@@ -794,7 +913,9 @@ test_quiesce(void)
     be.client.event(be.client.user, BP_CHAR_CLOSED);
     bpt_start(m);
     eq_int(in(MSR), 0x0b, "what happened to the lines meanwhile is noticed");
+    out(THR, 'y');
     end("quiesce");
+    ok(be.out_n == 101 && be.out[100] == 'y', "the end of the machine hands on the last byte");
 }
 
 static void
@@ -833,13 +954,16 @@ test_machine_reset(void)
     bpt_advance(m, 100 * MS);
     for (i = 0; i < 5; i++)
         out(THR, 'x');
+    fake_send(&be, "defghijklmnop", 13);
+    be.client.event(be.client.user, BP_CHAR_BREAK);
+    be.up = 0;
     eq_int(irq(), 1, "a busy port");
     eq_int(bpt_reset(m), 0, "is reset");
     eq_int(irq(), 0, "its line is low");
     eq_int(in(IER) | in(MCR) | in(SCR) | in(LCR), 0, "its registers are 0");
     eq_int(in(LSR), 0x60, "its FIFOs are empty");
     eq_int(in(IIR), 0x01, "and off");
-    eq_int(in(MSR), 0xb0, "there are no deltas");
+    eq_int(in(MSR), 0, "there are no deltas");
     out(LCR, 0x80);
     eq_int(in(DLL) | in(DLM) << 8, 1, "the divisor is 1");
     out(LCR, 0x00);
@@ -857,6 +981,16 @@ test_machine_reset(void)
 static void
 test_state(void)
 {
+    static const struct {
+        const char *key;
+        uint64_t good, bad;
+    } value[] = {
+        {"ier", 0x0d, 0x10},     {"fcr", 0xc9, 0xcb},       {"fcr", 0xc1, 0xc0},
+        {"lcr", 0x5b, 0x100},    {"mcr", 0x0b, 0x20},       {"scr", 0xa5, 0x1a5},
+        {"errors", 0x1a, 0x01},  {"divisor", 384, 0x10000}, {"msr", 0x9b, 0x100},
+        {"pins", 0x90, 0x9f},    {"thre-pending", 1, 2},    {"timeout", 1, 2},
+        {"pins", 0xb0, 0x100b0},
+    };
     struct bpt_state *a = NULL, *b = NULL;
     uint64_t v;
     int i;
@@ -872,7 +1006,7 @@ test_state(void)
     fake_send(&be, "abc", 3);
     be.client.event(be.client.user, BP_CHAR_BREAK);
     bpt_advance(m, 100 * MS);
-    eq_int(in(IIR), 0xcc, "a port with something in every corner");
+    eq_int(in(IIR), 0xcc, "a port with something in most corners");
     eq_int(bpt_state_roundtrip(m, "com1"), 0, "save, reset, load, save gives the same");
     eq_int(in(IIR), 0xcc, "the timeout is still pending");
     eq_int(in(SCR), 0x42, "registers are as before");
@@ -889,8 +1023,59 @@ test_state(void)
     bpt_start(m);
     flush();
     ok(be.out_n == 10 && !memcmp(be.out, "0123456789", 10), "and all of it comes out");
+    bpt_state_put_blob(a, "uart", "tx", "", 0);
+    bpt_quiesce(m);
+    bpt_restore(m, "com1", a);
+    bpt_start(m);
+    eq_int(be.out_n, 14, "also when only the line has some");
+    bpt_quiesce(m);
+    bpt_restore(m, "com1", a);
+    be.out_n = 0;
     bpt_state_free(a);
     bpt_state_free(b);
+    end("state");
+    eq_int(be.out_n, 4, "and when the machine does not run again");
+
+    begin("chardev=c0");
+    bpt_quiesce(m);
+    bpt_save(m, "com1", &a);
+    for (i = 0; i < (int)(sizeof value / sizeof *value); i++)
+        bpt_state_put(a, "uart", value[i].key, value[i].good);
+    bpt_state_put_blob(a, "uart", "rx", "0123456789abcdef", 16);
+    bpt_state_put_blob(a, "uart", "rx-errors", "\0\4\x18\0\0\0\0\0\0\0\0\0\0\0\0\10", 16);
+    bpt_state_put(a, "line", "break-in", 1);
+    bpt_state_put(a, "line", "break-out", 1);
+    ok(!bpt_restore(m, "com1", a) && !bpt_save(m, "com1", &b) && bpt_state_equal(a, b),
+       "every value is taken over");
+    bpt_state_free(b);
+    for (i = 0; i < (int)(sizeof value / sizeof *value); i++) {
+        bpt_state_put(a, "uart", value[i].key, value[i].bad);
+        ok(bpt_restore(m, "com1", a) == BP_E_INVAL, "%s = 0x%llx is refused", value[i].key,
+           (unsigned long long)value[i].bad);
+        bpt_state_put(a, "uart", value[i].key, value[i].good);
+    }
+    bpt_state_put_blob(a, "uart", "rx", "abc", 3);
+    bpt_state_put_blob(a, "uart", "rx-errors", "\0\4", 2);
+    ok(bpt_restore(m, "com1", a) == BP_E_INVAL, "error flags of another number are refused");
+    bpt_state_put_blob(a, "uart", "rx-errors", "\0\4\1", 3);
+    ok(bpt_restore(m, "com1", a) == BP_E_INVAL, "error flags that are none are refused");
+    bpt_state_put_blob(a, "uart", "rx-errors", "", 0);
+    bpt_state_put_blob(a, "uart", "rx", "", 0);
+    ok(bpt_restore(m, "com1", a) == BP_E_INVAL, "a timeout of nothing is refused");
+    bpt_state_put(a, "uart", "timeout", 0);
+    bpt_state_put(a, "uart", "fcr", 0);
+    ok(bpt_restore(m, "com1", a) == 0, "a port without FIFOs");
+    bpt_state_put_blob(a, "uart", "tx", "ab", 2);
+    ok(bpt_restore(m, "com1", a) == BP_E_INVAL, "... has room for one byte to send");
+    bpt_state_put_blob(a, "uart", "tx", "a", 1);
+    bpt_state_put_blob(a, "uart", "rx", "ab", 2);
+    bpt_state_put_blob(a, "uart", "rx-errors", "\0\0", 2);
+    ok(bpt_restore(m, "com1", a) == BP_E_INVAL, "... and for one received");
+    bpt_state_free(a);
+    a = b = NULL;
+    be.allow = UINT64_MAX;
+    bpt_start(m);
+    flush();
 
     bpt_quiesce(m);
     ok(!bpt_save(m, "com1", &a) && !bpt_save(m, "com1", &b) && bpt_state_equal(a, b),
@@ -951,6 +1136,8 @@ main(void)
     test_output_without_fifo();
     test_back_pressure();
     test_wire_limit();
+    test_flush_time();
+    test_stuck_line();
     test_thre_interrupt();
     test_linux_probe();
     test_input_without_fifo();
@@ -969,6 +1156,8 @@ main(void)
     test_not_connected();
     test_two_ports();
     test_refusals();
+    test_hidden_services();
+    test_acpi();
     test_quiesce();
     test_stuck_at_stop();
     test_machine_reset();
