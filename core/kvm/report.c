@@ -338,6 +338,14 @@ words_fault(struct words *words, const struct vcpu *vcpu, int run_errno)
     }
 }
 
+static bool
+at_reset_vector(const struct vcpu *vcpu)
+{
+    struct kvm_regs regs;
+
+    return kvm_ioctl(vcpu->fd, KVM_GET_REGS, &regs) == 0 && regs.rip == vcpu->state.regs.rip;
+}
+
 void
 vcpu_report(struct vcpu *vcpu, enum vcpu_stop why, int run_errno)
 {
@@ -349,6 +357,9 @@ vcpu_report(struct vcpu *vcpu, enum vcpu_stop why, int run_errno)
     switch (why) {
     case VCPU_TRIPLE_FAULT:
         snprintf(words.what, sizeof words.what, "triple fault");
+        if (at_reset_vector(vcpu))
+            snprintf(words.hint, sizeof words.hint,
+                     "SVM keeps no registers of a triple fault; these are those of a reset");
         break;
     case VCPU_SYSTEM_RESET:
         snprintf(words.what, sizeof words.what, "the guest asked for a reset");

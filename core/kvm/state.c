@@ -11,19 +11,21 @@
 #include "core/error.h"
 #include "core/kvm/internal.h"
 
-#define MSR_TSC                 UINT32_C(0x10)
-#define MSR_APIC_BASE           UINT32_C(0x1b)
-#define MSR_SYSENTER_CS         UINT32_C(0x174)
-#define MSR_SYSENTER_ESP        UINT32_C(0x175)
-#define MSR_SYSENTER_EIP        UINT32_C(0x176)
-#define MSR_MISC_ENABLE         UINT32_C(0x1a0)
-#define MSR_MTRR_DEF_TYPE       UINT32_C(0x2ff)
-#define MSR_TSC_DEADLINE        UINT32_C(0x6e0)
-#define MSR_STAR                UINT32_C(0xc0000081)
-#define MSR_LSTAR               UINT32_C(0xc0000082)
-#define MSR_CSTAR               UINT32_C(0xc0000083)
-#define MSR_SYSCALL_MASK        UINT32_C(0xc0000084)
-#define MSR_KERNEL_GS_BASE      UINT32_C(0xc0000102)
+#define MSR_TSC            UINT32_C(0x10)
+#define MSR_APIC_BASE      UINT32_C(0x1b)
+#define MSR_SYSENTER_CS    UINT32_C(0x174)
+#define MSR_SYSENTER_ESP   UINT32_C(0x175)
+#define MSR_SYSENTER_EIP   UINT32_C(0x176)
+#define MSR_MISC_ENABLE    UINT32_C(0x1a0)
+#define MSR_MTRR_DEF_TYPE  UINT32_C(0x2ff)
+#define MSR_TSC_DEADLINE   UINT32_C(0x6e0)
+#define MSR_STAR           UINT32_C(0xc0000081)
+#define MSR_LSTAR          UINT32_C(0xc0000082)
+#define MSR_CSTAR          UINT32_C(0xc0000083)
+#define MSR_SYSCALL_MASK   UINT32_C(0xc0000084)
+#define MSR_KERNEL_GS_BASE UINT32_C(0xc0000102)
+#define MSRS_AT_ONCE       128u /* the kernel takes fewer than 256 */
+
 #define MISC_ENABLE_FAST_STRING UINT64_C(1)
 #define MTRR_ENABLED_WRITE_BACK UINT64_C(0x806)
 
@@ -49,21 +51,24 @@ static int
 msrs_transfer(const struct vcpu *vcpu, unsigned long request, struct kvm_msr_entry *entries,
               unsigned n)
 {
-    struct kvm_msrs *list = g_malloc(sizeof *list + n * sizeof list->entries[0]);
+    struct kvm_msrs *list = g_malloc(sizeof *list + MSRS_AT_ONCE * sizeof list->entries[0]);
     unsigned next = 0, kept = 0;
     int done = 0;
 
     while (next < n && done >= 0) {
-        list->nmsrs = n - next;
+        unsigned part = MIN(n - next, MSRS_AT_ONCE);
+
+        list->nmsrs = part;
         list->pad = 0;
-        memcpy(list->entries, &entries[next], (n - next) * sizeof entries[0]);
+        memcpy(list->entries, &entries[next], part * sizeof entries[0]);
         done = kvm_ioctl(vcpu->fd, request, list);
         if (done > 0) {
             memcpy(&entries[kept], list->entries, (unsigned)done * sizeof entries[0]);
             kept += (unsigned)done;
             next += (unsigned)done;
         }
-        next++; /* the kernel stopped at this one */
+        if (done < (int)part)
+            next++; /* the kernel stopped at this one */
     }
     g_free(list);
     return done < 0 ? done : (int)kept;

@@ -38,10 +38,13 @@ test_reports(void)
     guest_start_at(guest, 32, 0x1000);
     ok(guest_wait_stopped(guest), "a triple fault stops the vCPU");
     eq_int(guest->why, VCPU_TRIPLE_FAULT, "and is called that");
-    ok(strstr(guest->dump, "rsi=0000000012345678") && strstr(guest->dump, "rip=000000000000100c"),
-       "with its registers");
-    ok(strstr(guest->dump, "<0f> 0b") != NULL, "and its code");
-    printf("# %s\n# %s\n", guest->what, guest->hint);
+    if (strstr(guest->hint, "SVM keeps no registers")) {
+        ok(strstr(guest->dump, "rip=000000000000fff0") != NULL, "on SVM its registers are lost");
+    } else {
+        ok(strstr(guest->dump, "rsi=0000000012345678") &&
+               strstr(guest->dump, "rip=000000000000100c") && strstr(guest->dump, "<0f> 0b"),
+           "with its registers and its code");
+    }
     ok(vm_reset(guest->vm, &error), "reset");
 
     guest_load_code(guest, 0x8000, nowhere);

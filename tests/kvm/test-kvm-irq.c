@@ -257,7 +257,9 @@ test_apic(void)
 #define arrives(vector, ...)                                                                       \
     do {                                                                                           \
         requested |= 1u << ((vector)-0x40);                                                        \
-        ok(guest_wait_logged(guest, ++n) && guest_log_at(guest, n - 1) == requested, __VA_ARGS__); \
+        if (!ok(guest_wait_logged(guest, ++n) && guest_log_at(guest, n - 1) == requested,          \
+                __VA_ARGS__))                                                                      \
+            printf("# got %x, want %x\n", guest_log_at(guest, n - 1), requested);                  \
     } while (0)
 
     irq_raise(pin);
