@@ -17,7 +17,7 @@
 static void
 fill_table(struct memory *mem, struct table *table)
 {
-    struct memory_region *sorted[MEMORY_REGIONS_MAX];
+    struct memory_region *sorted[MEMORY_REGIONS_MAX] = {NULL};
     unsigned n = 0;
 
     for (unsigned i = 0; i < MEMORY_REGIONS_MAX; i++) {
