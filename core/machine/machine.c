@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/kvm/cpuid.h"
 #include "core/machine/machine-private.h"
 
 gboolean
@@ -71,13 +72,29 @@ init_bus(struct machine *m, GError **error)
     return TRUE;
 }
 
+/* RAM above what the guest's page tables can address would only be found missing by the guest. */
+static gboolean
+memory_fits(const struct machine *m, unsigned bits, GError **error)
+{
+    if (bits >= 64 || memory_high_end(m->memory) <= UINT64_C(1) << bits)
+        return TRUE;
+    g_set_error(error, CORE_ERROR, CORE_ERROR_HOST,
+                "%s: this host's processor addresses %u bits, too few for so much memory; use less",
+                m->config->file, bits);
+    return FALSE;
+}
+
 static gboolean
 init_vm(struct machine *m, GError **error)
 {
     struct vm_config config = {.cpus = m->config->machine.cpus};
 
+    if (m->check)
+        return memory_fits(m, cpuid_host_phys_bits(), error);
     m->vm = vm_new(&config, error);
-    if (!m->vm || !memory_attach(m->memory, &vm_slot_ops, m->vm, error))
+    if (!m->vm || !memory_fits(m, vm_phys_bits(m->vm), error))
+        return FALSE;
+    if (!memory_attach(m->memory, &vm_slot_ops, m->vm, error))
         return FALSE;
     bus_attach(m->bus, vm_ioeventfd, m->vm);
     return TRUE;
@@ -139,7 +156,7 @@ machine_init(struct machine *m, struct config *config, gboolean check, GError **
     g_mutex_init(&m->fault_lock);
     m->published = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     if (!init_loops(m, error) || !init_memory(m, error) || !init_bus(m, error) ||
-        (!check && !init_vm(m, error)))
+        !init_vm(m, error))
         return FALSE;
     m->irqs = irq_router_new(m->vm);
     return lifecycle_build(m, error) && init_boot(m, error);
