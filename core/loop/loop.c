@@ -124,9 +124,9 @@ loop_call(struct loop_source *source, uint32_t mask)
     return true;
 }
 
-/* Between two batches: no pointer to a source is held. Returns false when the loop shall end. */
-static bool
-loop_between(struct loop *loop, int *timeout_ms)
+/* Between two batches: no pointer to a source is held. A quit shortens the wait of a run only. */
+static void
+loop_between(struct loop *loop, bool runs, int *timeout_ms)
 {
     loop_free_retired(loop);
     loop_timers_program(loop);
@@ -135,16 +135,11 @@ loop_between(struct loop *loop, int *timeout_ms)
     loop->batches++;
     if (loop->waiting)
         g_cond_broadcast(&loop->cond);
-    if (loop->quit) {
-        g_mutex_unlock(&loop->lock);
-        return false;
-    }
-    if (loop->kick_head || loop->n_retired)
+    if (loop->kick_head || loop->n_retired || (runs && loop->quit))
         *timeout_ms = 0;
     else if (*timeout_ms)
         atomic_store(&loop->sleeping, true);
     g_mutex_unlock(&loop->lock);
-    return true;
 }
 
 /* epoll counts milliseconds; waking early would make a caller that polls spin. */
@@ -156,15 +151,14 @@ loop_timeout_ms(int64_t timeout_ns)
     return (int)MIN((timeout_ns + 999999) / 1000000, G_MAXINT);
 }
 
-/* False when the loop was told to quit. */
-static bool
-loop_batch(struct loop *loop, int64_t timeout_ns, unsigned *calls)
+static unsigned
+loop_batch(struct loop *loop, bool runs, int64_t timeout_ns)
 {
     struct epoll_event events[BATCH];
     int timeout_ms = loop_timeout_ms(timeout_ns), n;
+    unsigned calls = 0;
 
-    if (!loop_between(loop, &timeout_ms))
-        return false;
+    loop_between(loop, runs, &timeout_ms);
     n = epoll_wait(loop->epoll_fd, events, BATCH, timeout_ms);
     atomic_store(&loop->sleeping, false);
     for (int i = 0; i < n; i++) {
@@ -172,18 +166,17 @@ loop_batch(struct loop *loop, int64_t timeout_ns, unsigned *calls)
 
         switch (*item) {
         case LOOP_ITEM_TIMERS:
-            *calls += loop_timers_expire(events[i].data.ptr);
+            calls += loop_timers_expire(events[i].data.ptr);
             break;
         case LOOP_ITEM_WATCH:
         case LOOP_ITEM_DOORBELL:
-            *calls += loop_dispatch_fd(events[i].data.ptr, events[i].events);
+            calls += loop_dispatch_fd(events[i].data.ptr, events[i].events);
             break;
         default:
             break;
         }
     }
-    *calls += loop_dispatch_kicked(loop);
-    return true;
+    return calls + loop_dispatch_kicked(loop);
 }
 
 static void
@@ -206,34 +199,36 @@ loop_leave(struct loop *loop)
     loop_timers_program(loop);
 }
 
-/* Take the request to quit off the loop. */
-static void
-loop_quit_done(struct loop *loop)
+/* Was the loop told to quit? That is one run's; take also takes it off. */
+static bool
+loop_quitting(struct loop *loop, bool take)
 {
+    bool quit;
+
     g_mutex_lock(&loop->lock);
-    loop->quit = false;
+    quit = loop->quit;
+    if (take)
+        loop->quit = false;
     g_mutex_unlock(&loop->lock);
+    return quit;
 }
 
 void
 loop_run(struct loop *loop)
 {
-    unsigned calls = 0;
-
     loop_enter(loop);
-    while (loop_batch(loop, -1, &calls))
-        continue;
-    loop_quit_done(loop);
+    while (!loop_quitting(loop, true))
+        loop_batch(loop, true, -1);
     loop_leave(loop);
 }
 
 unsigned
 loop_run_once(struct loop *loop, int64_t timeout_ns)
 {
-    unsigned calls = 0;
+    unsigned calls;
 
     loop_enter(loop);
-    loop_batch(loop, timeout_ns, &calls);
+    calls = loop_batch(loop, false, timeout_ns);
     loop_leave(loop);
     return calls;
 }
@@ -243,11 +238,10 @@ loop_run_until(struct loop *loop, bool (*done)(void *user), void *user, int64_t 
                int64_t poll_ns)
 {
     int64_t start = loop_clock_now(loop->clock, BP_CLOCK_MONOTONIC);
-    unsigned calls = 0;
     bool result;
 
     loop_enter(loop);
-    while (!(result = done(user))) {
+    while (!(result = done(user)) && !loop_quitting(loop, false)) {
         int64_t wait = -1;
 
         if (timeout_ns >= 0) {
@@ -257,11 +251,10 @@ loop_run_until(struct loop *loop, bool (*done)(void *user), void *user, int64_t 
         }
         if (poll_ns > 0 && (wait < 0 || wait > poll_ns))
             wait = poll_ns;
-        if (!loop_batch(loop, wait, &calls)) {
-            loop_quit_done(loop);
-            break;
-        }
+        loop_batch(loop, true, wait);
     }
+    /* Also when done() was true first: this is the run that it was meant for. */
+    loop_quitting(loop, true);
     loop_leave(loop);
     return result;
 }

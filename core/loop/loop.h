@@ -76,7 +76,8 @@ void loop_run(struct loop *loop);
 void loop_quit(struct loop *loop);
 
 /* Dispatch what is ready; wait for it up to timeout_ns (-1: for ever, 0: not at all). Returns the
- * number of callbacks made. A loop without a thread of its own only. Not from a callback. */
+ * number of callbacks made. A quit means nothing here: it waits for the next run. A loop without a
+ * thread of its own only. Not from a callback. */
 unsigned loop_run_once(struct loop *loop, int64_t timeout_ns);
 
 /*

@@ -243,7 +243,7 @@ loop_dispatch_kicked(struct loop *loop)
 
     g_mutex_lock(&loop->lock);
     /* What is kicked from now on waits for the next batch. */
-    for (budget = loop->n_kicked; budget && loop->kick_head && !loop->quit; budget--) {
+    for (budget = loop->n_kicked; budget && loop->kick_head; budget--) {
         struct loop_source *source = loop->kick_head;
 
         /* Before the callback, so that a kick during it counts. */

@@ -378,6 +378,14 @@ test_soft(struct loop_clock *clock)
     b.stop_at = 1;
     loop_run(loop);
     eq_int(b.calls, 3, "but once");
+    loop_quit(loop);
+    loop_kick(b.source);
+    ok(loop_run_once(loop, -1) == 1 && b.calls == 4, "one batch is dispatched all the same");
+    ok(loop_run_until(loop, called, &b, -1, 0), "a condition that is true comes first");
+    b.stop_at = 0;
+    loop_kick(b.source);
+    ok(!loop_run_until(loop, never, NULL, 1000000, 0) && b.calls == 5,
+       "and takes the quit with it");
     ok(!loop_run_until(loop, never, NULL, 1000000, 0), "loop_run_until() gives up in time");
     loop_quit(loop);
     ok(!loop_run_until(loop, never, NULL, -1, 0), "and on a quit");
