@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -27,6 +28,8 @@
 
 #define PTY_BUFFER  4096
 #define PTY_LOOK_NS INT64_C(250000000) /* where there is no inotify */
+/* How long a machine that stops waits for a reader that does not read on. */
+#define PTY_LINGER_NS INT64_C(1000000000)
 
 enum { EV_OPENED = STREAM_EV_OWN, EV_LOOK };
 
@@ -40,6 +43,10 @@ struct pty {
     bp_event look;
     bool open;
     bool linked;
+    bool wrote;         /* since the last stop */
+    int quiet;          /* quiesce(): looks in a row that found nothing unread */
+    int unread;         /* ... what the last one found */
+    int64_t give_up_at; /* ... 0: not set */
     char slave[64];
     const char *link; /* or NULL */
 };
@@ -239,10 +246,47 @@ pty_start(void *self)
     return 0;
 }
 
+/* How much the terminal's reader has not read yet, as far as the line discipline has it. */
+static int
+pty_unread(const struct pty *d)
+{
+    int fd = open(d->slave, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC), n = 0;
+
+    if (fd < 0 || ioctl(fd, FIONREAD, &n) < 0)
+        n = 0;
+    if (fd >= 0)
+        close(fd);
+    return n;
+}
+
+/* Closing the master throws away what the reader has not read, and that would be the last words of
+ * the guest. What is on its way to the line discipline shows a moment later, so look twice. */
+static bool
+pty_drained(struct pty *d)
+{
+    int64_t now = d->ev->now(d->inst, BP_CLOCK_MONOTONIC);
+    int unread = d->open && d->wrote ? pty_unread(d) : 0;
+
+    d->quiet = unread ? 0 : d->quiet + 1;
+    if (!d->open || !d->wrote || d->quiet > 1)
+        return true;
+    if (!d->give_up_at || unread != d->unread)
+        d->give_up_at = now + PTY_LINGER_NS;
+    d->unread = unread;
+    return now >= d->give_up_at;
+}
+
 static int
 pty_quiesce(void *self)
 {
-    stream_stop(&((struct pty *)self)->stream);
+    struct pty *d = self;
+
+    if (!pty_drained(d))
+        return BP_E_AGAIN;
+    d->wrote = false;
+    d->quiet = 0;
+    d->give_up_at = 0;
+    stream_stop(&d->stream);
     return 0;
 }
 
@@ -317,7 +361,10 @@ pty_attach(void *be, const struct bp_char_client *client)
 static uint64_t
 pty_write(void *be, const void *buf, uint64_t n)
 {
-    return stream_write(&((struct pty *)be)->stream, buf, n);
+    struct pty *d = be;
+
+    d->wrote = true;
+    return stream_write(&d->stream, buf, n);
 }
 
 static void

@@ -148,6 +148,34 @@ test_back_pressure(void)
 }
 
 static void
+test_stop(void)
+{
+    char buf[100] = "";
+    int fd;
+
+    begin();
+    bpt_clock_runs(m);
+    fd = open(link_path, O_RDWR | O_NOCTTY | O_NONBLOCK);
+    settle();
+    client_write(&c, "last words", 10);
+    ok(!bpt_quiesce(m) && read(fd, buf, sizeof buf) == 10,
+       "a reader that does not read does not hold up a stop for ever");
+    bpt_start(m);
+    settle();
+    client_write(&c, "once more", 9);
+    read(fd, buf, sizeof buf);
+    eq_int(bpt_quiesce(m), 0, "one that does, not at all");
+    ok(c.be->connected(c.self) && c.closed == 0, "it is still there");
+    close(fd);
+    bpt_start(m);
+    settle();
+    ok(!c.be->connected(c.self), "until it closes");
+    client_write(&c, "nobody", 6);
+    eq_int(bpt_quiesce(m), 0, "nobody is not waited for");
+    end("stop");
+}
+
+static void
 test_link(void)
 {
     FILE *f = fopen(link_path, "w");
@@ -208,6 +236,7 @@ main(void)
     snprintf(link_path, sizeof link_path, "%s/link", dir);
     test_session();
     test_back_pressure();
+    test_stop();
     test_link();
     test_failing_host();
     ok(rmdir(dir) == 0, "cleaned up");
