@@ -34,6 +34,9 @@ cpu_stopped(void *user, const struct vcpu_event *event)
         machine_fault(m, report(event));
         return;
     case VCPU_TRIPLE_FAULT:
+        /* What a kernel tries next when it goes on for a moment after it has asked for a reset. */
+        if (atomic_load(&m->request))
+            return;
         break;
     }
     text = report(event);
