@@ -84,7 +84,7 @@ free_port() {
 }
 
 vm_command_line() {
-  echo "console=ttyS0 panic=-1 quiet loglevel=4 $cmdline"
+  echo "console=ttyS0 panic=-1 quiet loglevel=4 ${L1:+test.emulated=1 }$cmdline"
 }
 
 vm_config() { # NAME

@@ -7,6 +7,8 @@
 on_kvm_host "$@"
 
 mkdir "$tmp/www"
+mkfifo "$tmp/silence"
+exec 5<>"$tmp/silence" # an input that neither gives anything nor ends
 seq 1 600000 >"$tmp/www/file"
 sum=$(md5sum <"$tmp/www/file" | cut -d' ' -f1)
 http=$(free_port 18080)
@@ -29,7 +31,8 @@ for machine in pc:cloud:2 microvm:generic:1; do
   hostfwd=tcp:127.0.0.1:$forward-:80,hostfwd=tcp:127.0.0.1:$control-:7
   cmdline="test=net test.gateway=10.0.2.2 test.mac=$mac test.url=http://10.0.2.2:$http/file"
   cmdline+=" test.sum=$sum test.upload=$upload test.serve=1"
-  busybox nc -l -p "$upload" >"$tmp/upload" </dev/null &
+  # Its input stays open: nc takes an end there for the end of the conversation.
+  busybox nc -l -p "$upload" >"$tmp/upload" <&5 &
   receiver=$!
   vm_start "$machine"
   vm_wait '^@@ set serving'

@@ -16,6 +16,8 @@ ip="busybox ip"
 $ip link set lo up
 
 mkdir "$tmp/www"
+mkfifo "$tmp/silence"
+exec 5<>"$tmp/silence" # an input that neither gives anything nor ends
 seq 1 600000 >"$tmp/www/file"
 sum=$(md5sum <"$tmp/www/file" | cut -d' ' -f1)
 "$nested/guest" disk "$tmp/root" 64M || exit
@@ -48,7 +50,8 @@ for machine in pc:cloud:2 microvm:cloud:1; do
   disks=("drive = \"file:$tmp/root\"")
   cmdline="root=/dev/vda rw test=net test.gateway=192.168.77.1 test.mac=$mac"
   cmdline+=" test.url=http://192.168.77.1:8000/file test.sum=$sum test.upload=7000 test.iperf=1"
-  busybox nc -l -p 7000 >"$tmp/upload" </dev/null &
+  # Its input stays open: nc takes an end there for the end of the conversation.
+  busybox nc -l -p 7000 >"$tmp/upload" <&5 &
   receiver=$!
   vm_run "$machine"
   kill "$receiver" 2>/dev/null
