@@ -3,54 +3,9 @@
 #include "stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-/* A pipe that polls as writable takes this much at once, and a terminal nearly so. */
-#define SHARED_PIECE 256
-
-enum stream_kind
-stream_kind_of(int fd)
-{
-    struct stat st;
-
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return STREAM_NONE;
-    if (S_ISSOCK(st.st_mode))
-        return STREAM_SOCKET;
-    /* Devices that never wait, such as /dev/null, turn out to be when they cannot be watched. */
-    return S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode) ? STREAM_SHARED : STREAM_REGULAR;
-}
-
-int
-stream_private(int fd, int flags, enum stream_kind *ret_kind)
-{
-    enum stream_kind kind = stream_kind_of(fd);
-    struct stat st;
-    char path[32];
-    int copy = -1;
-
-    if (kind == STREAM_SHARED && fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || isatty(fd))) {
-        /* O_NONBLOCK belongs to the open file description, which a shell may share with us; the
-         * link in /proc opens another one. It fails when the file is somebody else's. */
-        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-        copy = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        if (copy >= 0)
-            kind = STREAM_POLLED;
-    }
-    if (copy < 0)
-        copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    if (copy < 0)
-        return -errno;
-    *ret_kind = kind;
-    return copy;
-}
 
 int
 stream_init(struct stream *st, const struct bp_host *host, bp_inst inst,
@@ -86,7 +41,7 @@ stream_same_fd(const struct stream *st)
 static void
 stream_watch(struct stream *st, struct stream_end *end, uint32_t cookie, uint32_t mask, bool idle)
 {
-    bool want = end->fd >= 0 && end->kind != STREAM_REGULAR && (mask || idle);
+    bool want = end->fd >= 0 && end->kind != DESCRIPTOR_REGULAR && (mask || idle);
 
     if (end->watched && !want) {
         st->ev->close(st->inst, end->watch);
@@ -96,7 +51,7 @@ stream_watch(struct stream *st, struct stream_end *end, uint32_t cookie, uint32_
         end->mask = mask;
     } else if (!end->watched && want) {
         if (st->ev->watch(st->inst, end->fd, mask, cookie, &end->watch) < 0) {
-            end->kind = STREAM_REGULAR; /* not for epoll: always ready */
+            end->kind = DESCRIPTOR_REGULAR; /* not for epoll: always ready */
             st->ev->kick(st->inst, st->soft);
             return;
         }
@@ -111,7 +66,7 @@ stream_wants_input(const struct stream *st)
     if (!st->running || st->held || st->in.fd < 0 || st->input_ended)
         return false;
     /* What cannot be watched is read when it can be used. */
-    return st->n < st->cap && (st->ready || st->in.kind != STREAM_REGULAR);
+    return st->n < st->cap && (st->ready || st->in.kind != DESCRIPTOR_REGULAR);
 }
 
 void
@@ -120,7 +75,7 @@ stream_update(struct stream *st)
     uint32_t in = stream_wants_input(st) ? BP_EV_READ : 0;
     uint32_t out = st->blocked ? BP_EV_WRITE : 0;
 
-    if ((in && st->in.kind == STREAM_REGULAR) || (out && st->out.kind == STREAM_REGULAR))
+    if ((in && st->in.kind == DESCRIPTOR_REGULAR) || (out && st->out.kind == DESCRIPTOR_REGULAR))
         st->ev->kick(st->inst, st->soft);
     if (in)
         st->hung_up = false;
@@ -140,7 +95,8 @@ stream_hold(struct stream *st, bool on)
 }
 
 void
-stream_open(struct stream *st, int in, enum stream_kind in_kind, int out, enum stream_kind out_kind)
+stream_open(struct stream *st, int in, enum descriptor_kind in_kind, int out,
+            enum descriptor_kind out_kind)
 {
     st->in.fd = in;
     st->in.kind = in_kind;
@@ -237,7 +193,7 @@ stream_read(struct stream *st, bool hung_up)
         st->pos = 0;
     }
     end = st->pos + st->n;
-    n = read(st->in.fd, st->buf + end, st->cap - end);
+    n = descriptor_read(st->in.fd, st->in.kind, st->buf + end, st->cap - end);
     if (n > 0) {
         uint64_t kept = (uint64_t)n;
 
@@ -282,9 +238,9 @@ stream_event(struct stream *st, uint32_t cookie, uint32_t mask)
         break;
     case STREAM_EV_SOFT:
         stream_deliver(st);
-        if (st->in.kind == STREAM_REGULAR)
+        if (st->in.kind == DESCRIPTOR_REGULAR)
             stream_read(st, false);
-        if (st->out.fd < 0 || st->out.kind == STREAM_REGULAR)
+        if (st->out.fd < 0 || st->out.kind == DESCRIPTOR_REGULAR)
             stream_unblock(st);
         break;
     default:
@@ -328,29 +284,10 @@ stream_attach(struct stream *st, const struct bp_char_client *client)
     return 0;
 }
 
-static ssize_t
-stream_put(struct stream *st, const uint8_t *p, uint64_t n)
-{
-    struct pollfd ready = {.fd = st->out.fd, .events = POLLOUT};
-
-    switch (st->out.kind) {
-    case STREAM_SOCKET:
-        return send(st->out.fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-    case STREAM_SHARED:
-        if (poll(&ready, 1, 0) != 1) {
-            errno = EAGAIN;
-            return -1;
-        }
-        return write(st->out.fd, p, n < SHARED_PIECE ? n : SHARED_PIECE);
-    default:
-        return write(st->out.fd, p, n);
-    }
-}
-
 void
 stream_print(struct stream *st, const char *text)
 {
-    if (st->out.fd >= 0 && stream_put(st, (const uint8_t *)text, strlen(text)) < 0)
+    if (st->out.fd >= 0 && descriptor_write(st->out.fd, st->out.kind, text, strlen(text)) < 0)
         return; /* it is only a hint */
 }
 
@@ -361,7 +298,7 @@ stream_write(struct stream *st, const void *buf, uint64_t n)
     uint64_t done = 0;
 
     while (done < n && st->out.fd >= 0) {
-        ssize_t got = stream_put(st, p + done, n - done);
+        ssize_t got = descriptor_write(st->out.fd, st->out.kind, p + done, n - done);
 
         if (got >= 0) {
             done += (uint64_t)got;

@@ -14,14 +14,7 @@
 
 #include <backplane/backplane.h>
 
-/* How a descriptor is written and read without blocking. */
-enum stream_kind {
-    STREAM_NONE,    /* no descriptor */
-    STREAM_POLLED,  /* O_NONBLOCK is set on it */
-    STREAM_SOCKET,  /* MSG_DONTWAIT */
-    STREAM_SHARED,  /* others use it too and expect it to block: poll() first, in small pieces */
-    STREAM_REGULAR, /* a file that is always ready, and that cannot be watched */
-};
+#include "descriptor.h"
 
 /* event() cookies that belong to the stream; an owner's own begin at STREAM_EV_OWN. */
 enum { STREAM_EV_IN = 1, STREAM_EV_OUT, STREAM_EV_SOFT, STREAM_EV_OWN };
@@ -44,7 +37,7 @@ struct stream_ops {
 
 struct stream_end {
     int fd;
-    enum stream_kind kind;
+    enum descriptor_kind kind;
     bool watched;
     uint32_t mask;
     bp_event watch;
@@ -73,19 +66,13 @@ struct stream {
     uint64_t cap, pos, n;
 };
 
-/* The kind of a descriptor that is not the owner's alone. */
-enum stream_kind stream_kind_of(int fd);
-/* A descriptor for the same file that can be made non-blocking without harm to others who use fd;
- * a duplicate when there is none. -errno. */
-int stream_private(int fd, int flags, enum stream_kind *ret_kind);
-
 /* cap: bytes of input that are kept for a client that has no room. [realize] */
 int stream_init(struct stream *, const struct bp_host *, bp_inst, const struct stream_ops *,
                 void *owner, uint64_t cap);
 void stream_fini(struct stream *);
 /* Takes the descriptors (-1: none; the same one twice for a socket or pty). */
-void stream_open(struct stream *, int in, enum stream_kind in_kind, int out,
-                 enum stream_kind out_kind);
+void stream_open(struct stream *, int in, enum descriptor_kind in_kind, int out,
+                 enum descriptor_kind out_kind);
 /* Gives them up and closes them; input that was read stays, a client that waited may write. */
 void stream_close(struct stream *);
 /* Nothing is read while it is held. */

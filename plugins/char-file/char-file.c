@@ -159,12 +159,12 @@ file_realize(void *self)
 }
 
 /* The descriptors are non-blocking and nobody else's. */
-static enum stream_kind
+static enum descriptor_kind
 file_kind(int fd)
 {
-    enum stream_kind kind = stream_kind_of(fd);
+    enum descriptor_kind kind = descriptor_kind(fd);
 
-    return kind == STREAM_SHARED ? STREAM_POLLED : kind;
+    return kind == DESCRIPTOR_SHARED ? DESCRIPTOR_POLLED : kind;
 }
 
 static int
@@ -173,9 +173,9 @@ file_start(void *self)
     struct file *d = self;
 
     if (!d->opened) {
-        enum stream_kind out = file_kind(d->out);
+        enum descriptor_kind out = file_kind(d->out);
 
-        if (!d->append && out == STREAM_REGULAR && ftruncate(d->out, 0) < 0)
+        if (!d->append && out == DESCRIPTOR_REGULAR && ftruncate(d->out, 0) < 0)
             return bp_failf(d->host, d->inst, -errno, "%s: %s", d->path, strerror(errno));
         d->opened = true;
         d->created = false;

@@ -12,19 +12,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <backplane/log.h>
 
 #include "stream.h"
+#include "terminal.h"
 
 #define PTY_BUFFER  4096
 #define PTY_LOOK_NS INT64_C(250000000) /* where there is no inotify */
@@ -38,8 +33,7 @@ struct pty {
     bp_inst inst;
     const struct bp_event_if *ev;
     struct stream stream;
-    int master; /* the stream has a duplicate while the terminal is open */
-    int notify;
+    struct terminal terminal; /* the stream has a duplicate of master while it is open */
     bp_event look;
     bool open;
     bool linked;
@@ -47,18 +41,8 @@ struct pty {
     int quiet;          /* quiesce(): looks in a row that found nothing unread */
     int unread;         /* ... what the last one found */
     int64_t give_up_at; /* ... 0: not set */
-    char slave[64];
-    const char *link; /* or NULL */
+    const char *link;   /* or NULL */
 };
-
-/* Whether there is somebody, or something that somebody left behind. */
-static bool
-pty_is_open(const struct pty *d)
-{
-    struct pollfd p = {.fd = d->master, .events = POLLIN};
-
-    return poll(&p, 1, 0) >= 0 && (!(p.revents & POLLHUP) || p.revents & POLLIN);
-}
 
 /* Connects when the terminal was opened. */
 static void
@@ -68,16 +52,16 @@ pty_look(struct pty *d)
 
     if (d->open || !d->stream.running)
         return;
-    if (pty_is_open(d)) {
-        fd = fcntl(d->master, F_DUPFD_CLOEXEC, 3);
+    if (terminal_in_use(&d->terminal)) {
+        fd = fcntl(d->terminal.master, F_DUPFD_CLOEXEC, 3);
         if (fd >= 0) {
             d->open = true;
-            stream_open(&d->stream, fd, STREAM_POLLED, fd, STREAM_POLLED);
+            stream_open(&d->stream, fd, DESCRIPTOR_POLLED, fd, DESCRIPTOR_POLLED);
             stream_tell(&d->stream, BP_CHAR_OPENED);
             return;
         }
     }
-    if (d->notify < 0)
+    if (d->terminal.notify < 0)
         d->ev->arm(d->inst, d->look, d->ev->now(d->inst, BP_CLOCK_MONOTONIC) + PTY_LOOK_NS);
 }
 
@@ -108,87 +92,34 @@ static const struct stream_ops pty_stream_ops = {
     .output_error = pty_output_error,
 };
 
-/* Only a link that a pty was behind is ours to replace. */
 static int
-pty_check_link(const struct pty *d, bool *ret_exists)
+pty_link_error(const struct pty *d, int err)
 {
-    char target[64], folder[4096];
-    struct stat st;
-    ssize_t n;
-
-    if (lstat(d->link, &st) == 0) {
-        n = S_ISLNK(st.st_mode) ? readlink(d->link, target, sizeof target - 1) : -1;
-        if (n < 0 || strncmp(target, "/dev/pts/", 9) != 0)
-            return bp_failf(d->host, d->inst, BP_E_EXIST,
-                            "link %s: there is something else of that name", d->link);
-        *ret_exists = true;
-        return 0;
-    }
-    snprintf(folder, sizeof folder, "%s", d->link);
-    if (access(dirname(folder), W_OK | X_OK) < 0)
-        return bp_failf(d->host, d->inst, -errno, "link %s: %s", d->link, strerror(errno));
-    *ret_exists = false;
-    return 0;
-}
-
-static int
-pty_make_link(struct pty *d)
-{
-    bool exists;
-    int err = pty_check_link(d, &exists);
-
     if (err)
-        return err;
-    if ((exists && unlink(d->link) < 0) || symlink(d->slave, d->link) < 0)
-        return bp_failf(d->host, d->inst, -errno, "link %s: %s", d->link, strerror(errno));
-    d->linked = true;
-    return 0;
-}
-
-/* A terminal that changes no byte, until whoever opens it wants it otherwise. Closing it again also
- * makes the master hang up, which a pty that was never open does not. */
-static int
-pty_prepare_slave(const struct pty *d)
-{
-    struct termios t;
-    int fd = open(d->slave, O_RDWR | O_NOCTTY | O_CLOEXEC);
-
-    if (fd < 0)
-        return -errno;
-    if (tcgetattr(fd, &t) == 0) {
-        cfmakeraw(&t);
-        tcsetattr(fd, TCSANOW, &t);
-    }
-    close(fd);
-    return 0;
+        bp_failf(d->host, d->inst, err, "link %s: %s", d->link,
+                 err == -EEXIST ? "there is something else of that name" : strerror(-err));
+    return err;
 }
 
 static int
 pty_open(struct pty *d)
 {
-    int err = 0;
+    int err = terminal_open(&d->terminal);
 
-    d->master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-    if (d->master < 0 || grantpt(d->master) < 0 || unlockpt(d->master) < 0 ||
-        ptsname_r(d->master, d->slave, sizeof d->slave) != 0)
-        err = -errno;
-    if (!err)
-        err = pty_prepare_slave(d);
     if (err)
         return bp_failf(d->host, d->inst, err, "cannot make a pseudo-terminal: %s", strerror(-err));
-    d->notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (d->notify >= 0 && inotify_add_watch(d->notify, d->slave, IN_OPEN) < 0) {
-        close(d->notify);
-        d->notify = -1;
-    }
-    if (d->notify >= 0) {
+    if (d->terminal.notify >= 0) {
         bp_event watch;
 
-        err = d->ev->watch(d->inst, d->notify, BP_EV_READ, EV_OPENED, &watch);
+        err = d->ev->watch(d->inst, d->terminal.notify, BP_EV_READ, EV_OPENED, &watch);
         if (err)
             return err;
     }
-    return d->link ? pty_make_link(d) : 0;
+    if (!d->link)
+        return 0;
+    err = pty_link_error(d, terminal_link(&d->terminal, d->link));
+    d->linked = !err;
+    return err;
 }
 
 static int
@@ -206,7 +137,7 @@ pty_create(const struct bp_host *host, bp_inst inst, void **ret_self)
     d->host = host;
     d->inst = inst;
     d->link = link.n ? link.s : NULL;
-    d->master = d->notify = -1;
+    d->terminal.master = d->terminal.notify = -1;
     *ret_self = d;
     return 0;
 }
@@ -227,12 +158,12 @@ pty_realize(void *self)
     if (err)
         return err;
     if (d->host->flags & BP_HOST_CHECK)
-        return d->link ? pty_check_link(d, &exists) : 0;
+        return d->link ? pty_link_error(d, terminal_check_link(d->link, &exists)) : 0;
     err = pty_open(d);
     if (err)
         return err;
-    bp_logf(d->host, d->inst, BP_LOG_INFO, "terminal %s%s%s", d->slave, d->link ? ", link " : "",
-            d->link ? d->link : "");
+    bp_logf(d->host, d->inst, BP_LOG_INFO, "terminal %s%s%s", d->terminal.name,
+            d->link ? ", link " : "", d->link ? d->link : "");
     return 0;
 }
 
@@ -246,26 +177,13 @@ pty_start(void *self)
     return 0;
 }
 
-/* How much the terminal's reader has not read yet, as far as the line discipline has it. */
-static int
-pty_unread(const struct pty *d)
-{
-    int fd = open(d->slave, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC), n = 0;
-
-    if (fd < 0 || ioctl(fd, FIONREAD, &n) < 0)
-        n = 0;
-    if (fd >= 0)
-        close(fd);
-    return n;
-}
-
 /* Closing the master throws away what the reader has not read, and that would be the last words of
  * the guest. What is on its way to the line discipline shows a moment later, so look twice. */
 static bool
 pty_drained(struct pty *d)
 {
     int64_t now = d->ev->now(d->inst, BP_CLOCK_MONOTONIC);
-    int unread = d->open && d->wrote ? pty_unread(d) : 0;
+    int unread = d->open && d->wrote ? terminal_unread(&d->terminal) : 0;
 
     d->quiet = unread ? 0 : d->quiet + 1;
     if (!d->open || !d->wrote || d->quiet > 1)
@@ -294,12 +212,10 @@ static void
 pty_event(void *self, uint32_t cookie, uint32_t mask)
 {
     struct pty *d = self;
-    char events[512];
 
     switch (cookie) {
     case EV_OPENED:
-        while (read(d->notify, events, sizeof events) > 0)
-            ;
+        terminal_notified(&d->terminal);
         pty_look(d);
         break;
     case EV_LOOK:
@@ -323,32 +239,15 @@ pty_load(void *self, const struct bp_reader *r)
     return stream_load(&((struct pty *)self)->stream, r);
 }
 
-/* The link may be somebody else's by now. */
-static void
-pty_remove_link(const struct pty *d)
-{
-    char target[64];
-    ssize_t n = readlink(d->link, target, sizeof target - 1);
-
-    if (n < 0)
-        return;
-    target[n] = 0;
-    if (strcmp(target, d->slave) == 0)
-        unlink(d->link);
-}
-
 static void
 pty_destroy(void *self)
 {
     struct pty *d = self;
 
     if (d->linked)
-        pty_remove_link(d);
+        terminal_unlink(&d->terminal, d->link);
     stream_fini(&d->stream);
-    if (d->notify >= 0)
-        close(d->notify);
-    if (d->master >= 0)
-        close(d->master);
+    terminal_close(&d->terminal);
     free(d);
 }
 

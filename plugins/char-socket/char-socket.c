@@ -13,201 +13,9 @@
 
 #include <backplane/log.h>
 
-#include "address.h"
-#include "stream.h"
+#include "peer.h"
 
-#define SOCKET_BUFFER   4096
-#define SOCKET_RETRY_NS INT64_C(1000000000)
-
-enum { EV_LISTENER = STREAM_EV_OWN, EV_CONNECTING, EV_RETRY, EV_LEFT };
-
-struct sock {
-    const struct bp_host *host;
-    bp_inst inst;
-    const struct bp_event_if *ev;
-    struct stream stream;
-    struct address address;
-    struct stat file; /* the socket file as we made it */
-    bool client;      /* connect = true */
-    bool connected;
-    bool half;       /* the peer sends no more */
-    bool told_retry; /* that nobody answers was said */
-
-    int listener;
-    int connecting;
-    bp_event watch; /* of whichever of the two there is */
-    bool watched;
-    bp_event retry, left;
-};
-
-static void
-sock_unwatch(struct sock *d)
-{
-    if (d->watched)
-        d->ev->close(d->inst, d->watch);
-    d->watched = false;
-}
-
-static void
-sock_retry_later(struct sock *d)
-{
-    d->ev->arm(d->inst, d->retry, d->ev->now(d->inst, BP_CLOCK_MONOTONIC) + SOCKET_RETRY_NS);
-}
-
-static void
-sock_watch(struct sock *d, int fd, uint32_t mask, uint32_t cookie)
-{
-    if (d->watched)
-        return;
-    d->watched = d->ev->watch(d->inst, fd, mask, cookie, &d->watch) == 0;
-    if (!d->watched)
-        sock_retry_later(d);
-}
-
-static void
-sock_connected(struct sock *d, int fd)
-{
-    d->connected = true;
-    d->half = d->told_retry = false;
-    stream_open(&d->stream, fd, STREAM_SOCKET, fd, STREAM_SOCKET);
-    bp_logf(d->host, d->inst, BP_LOG_DEBUG, "%s: connected", d->address.text);
-    stream_tell(&d->stream, BP_CHAR_OPENED);
-}
-
-static void
-sock_connect_failed(struct sock *d, int err)
-{
-    sock_unwatch(d);
-    if (d->connecting >= 0)
-        close(d->connecting);
-    d->connecting = -1;
-    if (!d->told_retry)
-        bp_logf(d->host, d->inst, BP_LOG_INFO, "%s: %s; trying again every second", d->address.text,
-                strerror(-err));
-    d->told_retry = true;
-    sock_retry_later(d);
-}
-
-static void
-sock_connect(struct sock *d)
-{
-    int fd = address_socket(&d->address);
-
-    if (fd < 0) {
-        sock_connect_failed(d, fd);
-        return;
-    }
-    d->connecting = fd;
-    if (connect(fd, (const struct sockaddr *)&d->address.sa, d->address.len) == 0) {
-        d->connecting = -1;
-        sock_connected(d, fd);
-    } else if (errno == EINPROGRESS) {
-        sock_watch(d, fd, BP_EV_WRITE, EV_CONNECTING);
-    } else {
-        sock_connect_failed(d, -errno);
-    }
-}
-
-/* The connection that was under way was made, or was not. */
-static void
-sock_connect_done(struct sock *d)
-{
-    int err = 0, fd = d->connecting;
-    socklen_t len = sizeof err;
-
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
-        err = errno;
-    if (err) {
-        sock_connect_failed(d, -err);
-        return;
-    }
-    sock_unwatch(d);
-    d->connecting = -1;
-    sock_connected(d, fd);
-}
-
-/* Waits for a client as far as one is wanted. */
-static void
-sock_update_listener(struct sock *d)
-{
-    if (d->client)
-        return;
-    if (d->stream.running && (!d->connected || d->half))
-        sock_watch(d, d->listener, BP_EV_READ, EV_LISTENER);
-    else
-        sock_unwatch(d);
-}
-
-static void
-sock_seek(struct sock *d)
-{
-    sock_update_listener(d);
-    if (d->client && d->stream.running && !d->connected && d->connecting < 0)
-        sock_connect(d);
-}
-
-static void
-sock_disconnect(struct sock *d)
-{
-    if (!d->connected)
-        return;
-    d->connected = d->half = false;
-    stream_close(&d->stream);
-    bp_logf(d->host, d->inst, BP_LOG_DEBUG, "%s: disconnected", d->address.text);
-    stream_tell(&d->stream, BP_CHAR_CLOSED);
-    sock_update_listener(d);
-    if (d->client) /* not at once: it may be somebody who ends each connection */
-        sock_retry_later(d);
-}
-
-static void
-sock_accept(struct sock *d)
-{
-    int fd = accept4(d->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-    if (fd >= 0) {
-        sock_disconnect(d); /* one of which only half is left */
-        sock_connected(d, fd);
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-        /* The one who waits stays, and would keep the loop busy. */
-        bp_logf(d->host, d->inst, BP_LOG_WARN, "%s: %s", d->address.text, strerror(errno));
-        sock_unwatch(d);
-        sock_retry_later(d);
-        return;
-    }
-    sock_update_listener(d);
-}
-
-/* stream_ops.input_end. A TCP peer that is gone looks like one that only stopped sending: a server
- * then gives its place to the next one who comes, a client cannot wait for that. */
-static void
-sock_input_end(void *owner, int err, bool gone)
-{
-    struct sock *d = owner;
-
-    if (err || gone || (d->client && !d->address.path)) {
-        sock_disconnect(d);
-    } else {
-        d->half = true;
-        sock_update_listener(d);
-    }
-}
-
-/* stream_ops.output_error. The client is inside write(), so it is told later. */
-static void
-sock_output_error(void *owner, int err)
-{
-    struct sock *d = owner;
-
-    (void)err;
-    stream_close(&d->stream);
-    d->ev->kick(d->inst, d->left);
-}
-
-static const struct stream_ops sock_stream_ops = {
-    .input_end = sock_input_end,
-    .output_error = sock_output_error,
-};
+#define SOCKET_BUFFER 4096
 
 static int
 sock_set_address(struct sock *d)
@@ -298,7 +106,7 @@ sock_realize(void *self)
         return d->host->fail(d->inst, BP_E_NOTSUP, "needs bp.event/1");
     if ((err = d->ev->timer(d->inst, "retry", BP_CLOCK_MONOTONIC, EV_RETRY, &d->retry)) ||
         (err = d->ev->soft(d->inst, "left", EV_LEFT, &d->left)) ||
-        (err = stream_init(&d->stream, d->host, d->inst, &sock_stream_ops, d, SOCKET_BUFFER)))
+        (err = stream_init(&d->stream, d->host, d->inst, &peer_stream_ops, d, SOCKET_BUFFER)))
         return err;
     return d->client ? 0 : sock_listen(d);
 }
@@ -309,7 +117,7 @@ sock_start(void *self)
     struct sock *d = self;
 
     stream_start(&d->stream);
-    sock_seek(d);
+    peer_seek(d);
     return 0;
 }
 
@@ -319,7 +127,7 @@ sock_quiesce(void *self)
     struct sock *d = self;
 
     stream_stop(&d->stream);
-    sock_update_listener(d);
+    peer_update_listener(d);
     return 0;
 }
 
@@ -328,24 +136,8 @@ sock_event(void *self, uint32_t cookie, uint32_t mask)
 {
     struct sock *d = self;
 
-    switch (cookie) {
-    case EV_LISTENER:
-        sock_accept(d);
-        break;
-    case EV_CONNECTING:
-        sock_connect_done(d);
-        break;
-    case EV_LEFT:
-        if (d->stream.in.fd < 0)
-            sock_disconnect(d);
-        break;
-    case EV_RETRY:
-        sock_seek(d);
-        break;
-    default:
+    if (!peer_event(d, cookie))
         stream_event(&d->stream, cookie, mask);
-        break;
-    }
 }
 
 static int

@@ -2,24 +2,23 @@
 /*
  * char-stdio.c - plugin `char-stdio`: the program's standard input and output as a byte stream.
  *
- * On a terminal the guest gets the keyboard as it is: raw mode from start() until quiesce() or
- * destroy(), except while the program is in the background, when the terminal is somebody else's
- * and is neither read nor changed. One key is ours: the escape key. What happens to the terminal
- * when the program is killed is the program's business, not the plugin's.
+ * On a terminal the guest gets the keyboard as it is, from start() until quiesce() or destroy(),
+ * except while the program is in the background; terminal.c sees to that. One key is ours: the
+ * escape key.
  *
  * Descriptors 0 and 1 may be shared with the shell that started us, so O_NONBLOCK is never set on
- * them: stream_private() says how it is done instead.
+ * them: descriptor_private() says how it is done instead.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <backplane/log.h>
 
 #include "stream.h"
+#include "terminal.h"
 
 /* Input kept for a guest that does not read: enough that the escape key behind a paste still works.
  */
@@ -36,15 +35,13 @@ struct stdio {
     const struct bp_machine_if *machine;
     struct stream stream;
     bp_event look;
-    uint8_t escape; /* 0: none */
-    bool signals;
-    bool claimed;  /* this instance owns descriptors 0 and 1 */
-    bool opened;   /* start() has been here */
-    bool terminal; /* descriptor 0 is one */
-    bool escaped;  /* the escape key was the last one pressed */
-    bool raw;      /* the terminal is as we want it, was is how it was */
+    uint8_t escape;   /* 0: none */
+    bool claimed;     /* this instance owns descriptors 0 and 1 */
+    bool opened;      /* start() has been here */
+    bool is_terminal; /* descriptor 0 is one */
+    bool escaped;     /* the escape key was the last one pressed */
     bool told_output_error;
-    struct termios was;
+    struct terminal terminal;
 };
 
 /* Descriptors 0 and 1 belong to the process, so there is one of these in a process. */
@@ -59,70 +56,18 @@ stdio_claim(void)
                                        __ATOMIC_RELAXED);
 }
 
-/* A terminal that is not our controlling one has no foreground to be out of. */
-static bool
-stdio_in_foreground(void)
-{
-    pid_t owner = tcgetpgrp(STDIN_FILENO);
-
-    return owner < 0 || owner == getpgrp();
-}
-
-static void
-stdio_make_raw(struct stdio *d)
-{
-    struct termios t;
-
-    if (d->raw || !d->terminal || tcgetattr(STDIN_FILENO, &t) < 0)
-        return;
-    d->was = t;
-    t.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
-    /* Output processing stays: it does no harm to a guest's CR LF, and our own messages need it. */
-    t.c_oflag |= OPOST;
-    t.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN);
-    if (!d->signals)
-        t.c_lflag &= ~(tcflag_t)ISIG;
-    t.c_cflag = (t.c_cflag & ~(tcflag_t)(CSIZE | PARENB)) | CS8;
-    t.c_cc[VMIN] = 1;
-    t.c_cc[VTIME] = 0;
-    d->raw = tcsetattr(STDIN_FILENO, TCSANOW, &t) == 0;
-}
-
-static void
-stdio_restore(struct stdio *d)
-{
-    /* From the background it would stop us, and the shell has set the terminal as it likes. */
-    if (d->raw && stdio_in_foreground())
-        tcsetattr(STDIN_FILENO, TCSANOW, &d->was);
-    d->raw = false;
-}
-
 /* Takes the terminal, or waits until the program is in the foreground. */
 static void
 stdio_take_terminal(struct stdio *d)
 {
-    if (!d->terminal)
+    if (!d->is_terminal)
         return;
-    if (stdio_in_foreground()) {
-        stdio_make_raw(d);
+    if (terminal_take(&d->terminal)) {
         stream_hold(&d->stream, false);
         return;
     }
-    d->raw = false;
     stream_hold(&d->stream, true);
     d->ev->arm(d->inst, d->look, d->ev->now(d->inst, BP_CLOCK_MONOTONIC) + STDIO_LOOK_NS);
-}
-
-/* A shell that stopped us and let us go on may have changed the terminal meanwhile. */
-static void
-stdio_keep_raw(struct stdio *d)
-{
-    struct termios t;
-
-    if (tcgetattr(STDIN_FILENO, &t) == 0 && t.c_lflag & ICANON) {
-        d->raw = false;
-        stdio_make_raw(d);
-    }
 }
 
 /* stream_ops.may_read: from the background a read would stop the whole program. */
@@ -131,12 +76,8 @@ stdio_may_read(void *owner)
 {
     struct stdio *d = owner;
 
-    if (!d->terminal)
+    if (!d->is_terminal || terminal_take(&d->terminal))
         return true;
-    if (stdio_in_foreground()) {
-        stdio_keep_raw(d);
-        return true;
-    }
     stdio_take_terminal(d);
     return false;
 }
@@ -191,7 +132,7 @@ stdio_filter(void *owner, uint8_t *buf, uint64_t n)
     struct stdio *d = owner;
     uint64_t i, kept = 0;
 
-    if (!d->terminal || !d->escape)
+    if (!d->is_terminal || !d->escape)
         return n;
     for (i = 0; i < n; i++) {
         uint8_t key = buf[i];
@@ -265,7 +206,7 @@ stdio_create(const struct bp_host *host, bp_inst inst, void **ret_self)
     d->host = host;
     d->inst = inst;
     d->escape = key;
-    d->signals = signals.i;
+    d->terminal.signals = signals.i;
     *ret_self = d;
     return 0;
 }
@@ -294,14 +235,14 @@ stdio_realize(void *self)
 static void
 stdio_open(struct stdio *d)
 {
-    enum stream_kind in_kind = STREAM_NONE, out_kind = STREAM_NONE;
-    int in = stream_private(STDIN_FILENO, O_RDONLY, &in_kind);
-    int out = stream_private(STDOUT_FILENO, O_WRONLY, &out_kind);
+    enum descriptor_kind in_kind = DESCRIPTOR_NONE, out_kind = DESCRIPTOR_NONE;
+    int in = descriptor_private(STDIN_FILENO, O_RDONLY, &in_kind);
+    int out = descriptor_private(STDOUT_FILENO, O_WRONLY, &out_kind);
 
     d->opened = true;
-    d->terminal = in >= 0 && isatty(STDIN_FILENO);
+    d->is_terminal = in >= 0 && isatty(STDIN_FILENO);
     stream_open(&d->stream, in < 0 ? -1 : in, in_kind, out < 0 ? -1 : out, out_kind);
-    if (d->terminal && d->escape)
+    if (d->is_terminal && d->escape)
         bp_logf(d->host, d->inst, BP_LOG_INFO,
                 "the keyboard is the guest's now: Ctrl-%c x ends the program, Ctrl-%c h lists",
                 d->escape + 'a' - 1, d->escape + 'a' - 1);
@@ -325,7 +266,7 @@ stdio_quiesce(void *self)
     struct stdio *d = self;
 
     stream_stop(&d->stream);
-    stdio_restore(d);
+    terminal_restore(&d->terminal);
     return 0;
 }
 
@@ -359,7 +300,7 @@ stdio_destroy(void *self)
 {
     struct stdio *d = self;
 
-    stdio_restore(d);
+    terminal_restore(&d->terminal);
     stream_fini(&d->stream);
     if (d->claimed)
         __atomic_store_n(&stdio_claims, 0, __ATOMIC_RELEASE);
