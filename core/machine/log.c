@@ -13,7 +13,7 @@ threshold(void)
 
     if (g_once_init_enter(&known)) {
         const char *env = g_getenv("BACKPLANE_LOG");
-        gsize level = LOG_LEVEL_WARNING;
+        gsize level = LOG_LEVEL_INFO;
 
         for (gsize i = 0; env && i < G_N_ELEMENTS(names); i++)
             if (strcmp(env, names[i]) == 0)

@@ -2,8 +2,9 @@
 /*
  * log.h - lines for the user, on standard error.
  *
- * One write(2) a line, so that lines of several threads do not mix. BACKPLANE_LOG=error, warning
- * (the default), info or debug says from which level on lines are shown.
+ * One write(2) a line, so that lines of several threads do not mix. BACKPLANE_LOG=error, warning,
+ * info (the default) or debug says from which level on lines are shown. At info are the answers to
+ * what somebody asked for (the name of a terminal, the help of the escape key): a few lines a run.
  */
 #ifndef CORE_MACHINE_LOG_H
 #define CORE_MACHINE_LOG_H
