@@ -29,10 +29,8 @@ tap_offload(struct tap *tap, uint32_t offloads)
     for (unsigned i = 0; i < sizeof bits / sizeof *bits; i++)
         if (offloads & bits[i].offload)
             flags |= bits[i].kernel;
-    for (uint32_t i = 0; i < tap->n_queues; i++)
-        if (ioctl(tap->queue[i].fd, TUNSETOFFLOAD, (unsigned long)flags) < 0)
-            return -errno;
-    return 0;
+    /* The interface's, not the queue's. */
+    return ioctl(tap->queue[0].fd, TUNSETOFFLOAD, (unsigned long)flags) < 0 ? -errno : 0;
 }
 
 int
@@ -80,7 +78,12 @@ attach_by_name(struct tap *tap, int fd)
     if (tap->n_queues > 1)
         req.ifr_flags = (short)(req.ifr_flags | IFF_MULTI_QUEUE);
     memcpy(req.ifr_name, tap->name, sizeof req.ifr_name);
-    return ioctl(fd, TUNSETIFF, &req) < 0 ? -errno : 0;
+    if (ioctl(fd, TUNSETIFF, &req) < 0)
+        return -errno;
+    /* Of "tap%d" the kernel has made a name. */
+    memcpy(tap->name, req.ifr_name, sizeof tap->name);
+    tap->name[sizeof tap->name - 1] = '\0';
+    return 0;
 }
 
 /* Packets carry a virtio header of 12 bytes; reads and writes do not block. */
@@ -101,10 +104,13 @@ open_by_name(struct tap *tap, const char *name)
 {
     int err;
 
-    if (strlen(name) >= IFNAMSIZ || !*name)
-        return bp_failf(tap->host, tap->inst, BP_E_INVAL,
-                        "ifname \"%s\": an interface's name has 1 to %d characters", name,
-                        IFNAMSIZ - 1);
+    if (strlen(name) >= IFNAMSIZ || !*name || strpbrk(name, "/: \t\n") || !strcmp(name, ".") ||
+        !strcmp(name, ".."))
+        return bp_failf(
+            tap->host, tap->inst, BP_E_INVAL,
+            "ifname \"%s\": an interface's name has 1 to %d characters, no slash, colon "
+            "or blank",
+            name, IFNAMSIZ - 1);
     memcpy(tap->name, name, strlen(name) + 1);
     for (uint32_t i = 0; i < tap->n_queues; i++) {
         int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
@@ -124,34 +130,47 @@ open_by_name(struct tap *tap, const char *name)
     return 0;
 }
 
+/* One descriptor of the list: a tap's with the header we need, and the same tap's as the others. */
+static int
+take_descriptor(struct tap *tap, uint32_t n, int fd)
+{
+    static const int must = IFF_TAP | IFF_VNET_HDR;
+    struct ifreq req;
+
+    memset(&req, 0, sizeof req);
+    if (ioctl(fd, TUNGETIFF, &req) < 0 || (req.ifr_flags & must) != must)
+        return bp_failf(tap->host, tap->inst, BP_E_INVAL,
+                        "descriptor %d is no tap interface that was opened with IFF_VNET_HDR", fd);
+    req.ifr_name[sizeof req.ifr_name - 1] = '\0';
+    if (n > 0 && strcmp(tap->name, req.ifr_name) != 0)
+        return bp_failf(tap->host, tap->inst, BP_E_INVAL,
+                        "descriptor %d is interface %s, the ones before are %s: all must be queues "
+                        "of one",
+                        fd, req.ifr_name, tap->name);
+    memcpy(tap->name, req.ifr_name, sizeof tap->name);
+    /* Ours is a duplicate, so that closing it is always right. */
+    tap->queue[n].fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (tap->queue[n].fd < 0)
+        return -errno;
+    return set_up_queue(tap, tap->queue[n].fd);
+}
+
 static int
 take_descriptors(struct tap *tap)
 {
     struct bp_value v = {.size = sizeof v};
-    struct ifreq req;
-    int err;
+    int err = 0;
 
-    for (uint32_t i = 0; i < tap->n_queues; i++) {
+    for (uint32_t i = 0; i < tap->n_queues && !err; i++) {
         if (tap->host->prop_item(tap->inst, "fd", i, &v) != 0)
             return bp_failf(tap->host, tap->inst, BP_E_INVAL,
                             "queues = %u needs as many descriptors in fd", tap->n_queues);
-        memset(&req, 0, sizeof req);
-        if (ioctl((int)v.i, TUNGETIFF, &req) < 0 || !(req.ifr_flags & IFF_TAP) ||
-            !(req.ifr_flags & IFF_VNET_HDR))
-            return bp_failf(tap->host, tap->inst, BP_E_INVAL,
-                            "descriptor %d is no tap interface that was opened with IFF_VNET_HDR",
-                            (int)v.i);
-        memcpy(tap->name, req.ifr_name, sizeof tap->name);
-        tap->name[sizeof tap->name - 1] = '\0';
-        /* Ours is a duplicate, so that closing it is always right. */
-        tap->queue[i].fd = fcntl((int)v.i, F_DUPFD_CLOEXEC, 0);
-        if (tap->queue[i].fd < 0)
-            return -errno;
-        err = set_up_queue(tap, tap->queue[i].fd);
-        if (err)
-            return err;
+        err = take_descriptor(tap, i, (int)v.i);
     }
-    return 0;
+    if (!err && tap->host->prop_item(tap->inst, "fd", tap->n_queues, &v) == 0)
+        return bp_failf(tap->host, tap->inst, BP_E_INVAL,
+                        "fd has more descriptors than the %u of queues", tap->n_queues);
+    return err;
 }
 
 /* Kernels since 6.2 lack UFO, older ones have no checksum without it: find out by trying. */
@@ -188,7 +207,8 @@ tap_open(struct tap *tap)
         err = open_by_name(tap, v.s);
     else
         err = tap->host->fail(tap->inst, BP_E_INVAL, "needs ifname = \"NAME\" or fd = { N }");
-    if (!err)
+    /* A check leaves the interface as it is: another program may use a queue of it. */
+    if (!err && !(tap->host->flags & BP_HOST_CHECK))
         probe_offloads(tap);
     return err;
 }

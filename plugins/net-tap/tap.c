@@ -39,6 +39,14 @@ set_watch(struct tap *tap, struct queue *q)
     q->mask = mask;
 }
 
+/* Forgets what was read and what waits. */
+static void
+clear_queue(struct queue *q)
+{
+    q->held = 0;
+    q->rx_blocked = q->tx_blocked = false;
+}
+
 static void
 interface_gone(struct tap *tap)
 {
@@ -79,6 +87,10 @@ read_queue(struct tap *tap, struct queue *q)
             got = read(q->fd, q->buf, PACKET_MAX);
             if (got < 0 && errno == EINTR)
                 continue;
+            if (got < 0 && errno == EINVAL) {
+                n++; /* one packet that has no virtio header: the kernel has dropped it */
+                continue;
+            }
             if (got < 0 && errno != EAGAIN)
                 interface_gone(tap);
             if (got <= 0)
@@ -158,12 +170,13 @@ net_tap_set_queues(void *be, uint32_t n)
         struct queue *q = &tap->queue[i];
 
         if (q->enabled != (i < n)) {
-            int err = tap_attach_queue(tap, i, i < n);
+            int err = tap->down ? 0 : tap_attach_queue(tap, i, i < n);
 
             /* The kernel has all of them attached at first, and says EINVAL to a repetition. */
             if (err && err != -EINVAL)
                 return err;
             q->enabled = i < n;
+            clear_queue(q);
         }
         set_watch(tap, q);
     }
@@ -245,8 +258,7 @@ net_tap_take_fd(void *be, uint32_t queue, uint32_t taken)
         return BP_E_RANGE;
     q = &tap->queue[queue];
     q->taken = taken;
-    q->held = 0;
-    q->rx_blocked = q->tx_blocked = false;
+    clear_queue(q);
     set_watch(tap, q);
     return q->fd;
 }
@@ -318,10 +330,8 @@ net_tap_reset(void *self, uint32_t kind)
     struct tap *tap = self;
 
     (void)kind;
-    for (uint32_t i = 0; i < tap->n_queues; i++) {
-        tap->queue[i].held = 0;
-        tap->queue[i].rx_blocked = tap->queue[i].tx_blocked = false;
-    }
+    for (uint32_t i = 0; i < tap->n_queues; i++)
+        clear_queue(&tap->queue[i]);
 }
 
 static const void *

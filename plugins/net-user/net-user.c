@@ -164,6 +164,9 @@ net_user_start(void *self)
 
     nu->running = true;
     nu->blocked = false;
+    /* It may have come due while nothing could be sent. */
+    if (nu->have_ra)
+        nu->ev->arm(nu->inst, nu->ra, nu->ev->now(nu->inst, BP_CLOCK_MONOTONIC));
     poll_update(nu);
     return 0;
 }

@@ -124,7 +124,7 @@ parse_network(struct net_user *nu, SlirpConfig *c)
     if (slash && (size_t)(slash - text) < sizeof addr)
         memcpy(addr, text, (size_t)(slash - text));
     bits = slash ? strtol(slash + 1, &end, 10) : 0;
-    if (!slash || !end || *end || end == slash + 1 || bits < 8 || bits > 27 ||
+    if (!slash || !end || *end || slash[1] < '0' || slash[1] > '9' || bits < 8 || bits > 27 ||
         inet_pton(AF_INET, addr, &c->vnetwork) != 1)
         return bp_failf(
             nu->host, nu->inst, BP_E_INVAL,

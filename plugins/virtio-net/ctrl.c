@@ -22,6 +22,9 @@ enum {
 /* The longest command that has a meaning: two MAC tables that together fill ours many times. */
 #define COMMAND_MAX 8192
 
+/* Commands that one turn obeys before the other users of the event context get theirs. */
+#define TURN 32
+
 static bool
 rx_mode(struct net *net, uint8_t cmd, const uint8_t *data, uint64_t len)
 {
@@ -105,7 +108,10 @@ mq_command(struct net *net, uint8_t cmd, const uint8_t *data, uint64_t len)
 {
     if (!(bp_virtio_features(net->vdev) & BIT(F_MQ)) || len != 2 || cmd != 0)
         return false;
-    return net_set_pairs(net, (uint32_t)(data[0] | data[1] << 8)) == 0;
+    if (net_set_pairs(net, (uint32_t)(data[0] | data[1] << 8)) != 0)
+        return false;
+    net->ev->kick(net->inst, net->again); /* what the new queues have already */
+    return true;
 }
 
 static bool
@@ -150,14 +156,18 @@ ctrl_run(struct net *net, struct bp_virtq *vq)
     static const uint8_t answers[] = {ANSWER_OK, ANSWER_ERR};
     struct bp_virtq_chain *chain = &net->ctrl_chain;
     uint8_t command[COMMAND_MAX];
+    unsigned n = 0;
 
-    while (bp_virtq_pop(vq, chain) > 0) {
+    while (n < TURN && bp_virtq_pop(vq, chain) > 0) {
         uint64_t len = bp_virtq_copy_out(chain, 0, command, sizeof command);
         bool good =
             chain->in_len > 0 && chain->out_len <= sizeof command && obey(net, command, len);
         uint64_t told = bp_virtq_copy_in(chain, 0, &answers[!good], 1);
 
         bp_virtq_push(vq, chain, (uint32_t)told);
+        n++;
     }
     bp_virtq_flush(vq);
+    if (n == TURN)
+        net->ev->kick(net->inst, net->again);
 }

@@ -135,9 +135,11 @@ to_power_on(struct net *net)
 {
     tx_reset(net);
     filter_reset(&net->filter, net->config_mac);
-    /* Neither can fail: one queue and no offload are what every back end has. */
+    /* Should the back end fail, its interface is gone: ours is at power-on all the same. */
     (void)net_set_rx_offloads(net, 0);
     (void)net_set_pairs(net, 1);
+    net->rx_offloads = 0;
+    net->pairs = 1;
 }
 
 static int
@@ -346,7 +348,10 @@ net_realize(void *self)
                                          .sendable = net_sendable,
                                          .changed = net_changed};
     err = net->be->attach(net->be_self, &net->client);
-    return err ? net->host->fail(net->inst, err, "the back end has another user already") : 0;
+    if (err)
+        return net->host->fail(net->inst, err, "the back end has another user already");
+    net->attached = true;
+    return 0;
 }
 
 static int
@@ -375,6 +380,17 @@ net_cold_reset(void *self, uint32_t kind)
 }
 
 static void
+run_again(struct net *net)
+{
+    struct bp_virtq *ctrl = bp_virtio_queue(net->vdev, net_ctrl_index(net));
+
+    for (uint32_t i = 0; i < net->pairs; i++)
+        tx_run(net, i);
+    if (bp_virtio_features(net->vdev) & BIT(F_CTRL_VQ) && bp_virtio_live(net->vdev))
+        ctrl_run(net, ctrl);
+}
+
+static void
 net_event(void *self, uint32_t cookie, uint32_t mask)
 {
     struct net *net = self;
@@ -382,8 +398,7 @@ net_event(void *self, uint32_t cookie, uint32_t mask)
     if (cookie >= BP_VIRTIO_COOKIE)
         bp_virtio_event(net->vdev, cookie, mask);
     else
-        for (uint32_t i = 0; i < net->pairs; i++)
-            tx_run(net, i);
+        run_again(net);
 }
 
 /* Booleans of the filter in one number, least significant first. */
@@ -492,6 +507,8 @@ net_destroy(void *self)
 {
     struct net *net = self;
 
+    if (net->attached)
+        (void)net->be->attach(net->be_self, NULL);
     bp_virtio_free(net->vdev);
     rx_fini(net);
     tx_fini(net);

@@ -70,6 +70,7 @@ struct net {
     const struct bp_net_if *be;
     void *be_self;
     struct bp_net_client client;
+    bool attached;
     bp_event again;                  /* soft: a queue had more than one turn's worth */
     uint32_t offered_tx, offered_rx; /* BP_NET_*: what the back end can do */
     uint32_t max_pairs, pairs;

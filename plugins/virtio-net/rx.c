@@ -83,6 +83,16 @@ give_back(struct net *net, struct bp_virtq *vq, uint32_t n)
         bp_virtq_unpop(vq, &net->rx_chains[--n]);
 }
 
+/* The driver cannot have more buffers in the queue than these: waiting would be for ever. */
+static bool
+queue_is_full(const struct net *net, const struct bp_virtq *vq, uint32_t chains, uint32_t iovs)
+{
+    uint32_t size = bp_virtq_size(vq);
+    bool indirect = bp_virtio_features(net->vdev) & BIT(BP_VIRTIO_F_INDIRECT_DESC);
+
+    return chains >= size || (!indirect && iovs >= size);
+}
+
 /* Returns the chains that the packet took, 0 when it has to wait, BP_E_* when it is to be dropped.
  */
 static int
@@ -105,7 +115,7 @@ place(struct net *net, struct bp_virtq *vq, struct source *s, uint32_t *written)
         err = bp_virtq_pop(vq, chain);
         if (err <= 0) {
             give_back(net, vq, n);
-            return err;
+            return err == 0 && queue_is_full(net, vq, n, iovs) ? BP_E_RANGE : err;
         }
         /* The header must not be split: num_buffers is written into the first chain. */
         if (n == 0 && chain->in_len < HDR_LEN) {
@@ -118,6 +128,25 @@ place(struct net *net, struct bp_virtq *vq, struct source *s, uint32_t *written)
         n++;
     }
     return (int)n;
+}
+
+/* Whether the driver can take a packet with this header; one may come late, when it was on its way
+ * while the driver switched offloads off or reset the device. */
+static bool
+header_allowed(const struct net *net, struct bp_net_hdr *hdr)
+{
+    static const uint32_t needs[] = {
+        [0] = 0, [1] = BP_NET_TSO4, [3] = BP_NET_UFO, [4] = BP_NET_TSO6};
+    unsigned type = hdr->gso_type & 0x7fu;
+    uint32_t need;
+
+    if (!(net->rx_offloads & BP_NET_CSUM))
+        hdr->flags &= (uint8_t)~BP_NET_HDR_DATA_VALID;
+    if (type >= sizeof needs / sizeof *needs || type == 2)
+        return false;
+    need = needs[type] | (hdr->gso_type & 0x80u ? (uint32_t)BP_NET_ECN : 0u) |
+           (hdr->flags & BP_NET_HDR_NEEDS_CSUM ? (uint32_t)BP_NET_CSUM : 0u);
+    return (net->rx_offloads & need) == need;
 }
 
 int
@@ -136,14 +165,15 @@ rx_receive(void *user, uint32_t queue, const struct bp_iovec *iov, uint32_t n_io
     if (len < HDR_LEN || len > HDR_LEN + FRAME_MAX || !net->link_up)
         return 0;
     n = (int)peek(iov, n_iov, head, sizeof head);
-    if (!filter_wants(&net->filter, head + HDR_LEN, (uint64_t)n - HDR_LEN))
+    memcpy(&hdr, head, sizeof hdr);
+    if (!header_allowed(net, &hdr) ||
+        !filter_wants(&net->filter, head + HDR_LEN, (uint64_t)n - HDR_LEN))
         return 0;
     n = place(net, vq, &s, written);
     if (n == 0)
         return BP_E_AGAIN;
     if (n < 0)
         return 0;
-    memcpy(&hdr, head, sizeof hdr);
     hdr.num_buffers = (uint16_t)n; /* little endian, as the host is */
     bp_virtq_copy_in(&net->rx_chains[0], 0, &hdr, sizeof hdr);
     for (int i = 0; i < n; i++)

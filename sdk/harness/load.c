@@ -326,9 +326,14 @@ host_prop_list(bp_inst handle, const char *name, uint64_t index, struct bp_value
     struct inst *in = inst_of(handle);
     struct prop_value *pv = in ? prop_find(in, name) : NULL;
 
-    if (pv && index >= pv->n)
-        return BP_E_RANGE;
-    return host_prop_item(handle, name, index, ret);
+    struct bp_value none = {.size = sizeof none};
+    int err;
+
+    if (pv && index < pv->n)
+        return host_prop_item(handle, name, index, ret);
+    /* Past the end, which an unset list has at its first item; or no such name. */
+    err = host_prop_item(handle, name, 0, &none);
+    return err ? err : BP_E_RANGE;
 }
 
 static int

@@ -446,6 +446,12 @@ bp_virtq_enabled(const struct bp_virtq *vq)
 }
 
 uint32_t
+bp_virtq_size(const struct bp_virtq *vq)
+{
+    return vq->num_wanted;
+}
+
+uint32_t
 bp_virtq_index(const struct bp_virtq *vq)
 {
     return vq->index;

@@ -164,6 +164,8 @@ BP_EXPORT int bp_virtq_want_notify(struct bp_virtq *, uint32_t on);
 /* 1: the driver made it ready. */
 BP_EXPORT int bp_virtq_enabled(const struct bp_virtq *);
 BP_EXPORT uint32_t bp_virtq_index(const struct bp_virtq *);
+/* Descriptors that the driver gave it. */
+BP_EXPORT uint32_t bp_virtq_size(const struct bp_virtq *);
 
 /* Guest addresses, size and interrupt of a ready queue, for a vhost back end to take it over. */
 struct bp_virtq_layout {
