@@ -222,7 +222,7 @@ rtc_write_register(struct rtc *rtc, uint8_t reg, uint8_t val)
     clock_catch_up(rtc);
     switch (reg) {
     case RTC_A:
-        clock_control(rtc, val & (uint8_t)~RTC_A_UIP, rtc->b);
+        clock_control(rtc, val & (RTC_A_DV | RTC_A_RS), rtc->b);
         break;
     case RTC_B:
         if (val & RTC_B_SET)
