@@ -18,7 +18,8 @@
 /* How long devices may take to finish their I/O before the user is told, and before we give up. */
 #define QUIESCE_TELL_NS  (INT64_C(5) * 1000000000)
 #define QUIESCE_LIMIT_NS (INT64_C(60) * 1000000000)
-#define QUIESCE_POLL_NS  (INT64_C(10) * 1000000)
+/* How often an instance that said BP_E_AGAIN is asked. */
+#define AGAIN_POLL_NS (INT64_C(10) * 1000000)
 
 static gboolean
 name_cycle(struct machine *m, const GArray *cycle, GError **error)
@@ -117,21 +118,33 @@ lifecycle_build(struct machine *m, GError **error)
     return TRUE;
 }
 
+static int
+try_start(struct instance *inst, GError **error)
+{
+    int err = 0;
+
+    g_mutex_lock(&inst->domain->lock);
+    if (inst->cls->c.start)
+        err = inst->cls->c.start(inst->self);
+    if (!err)
+        inst->stage = INSTANCE_STARTED;
+    else if (err != BP_E_AGAIN)
+        instance_error(inst, err, "start()", error);
+    g_mutex_unlock(&inst->domain->lock);
+    return err;
+}
+
 gboolean
 lifecycle_start(struct machine *m, GError **error)
 {
     for (unsigned i = 0; i < m->n_instances; i++) {
-        struct instance *inst = m->instances[m->order[i]];
-        int err = 0;
+        int err;
 
-        g_mutex_lock(&inst->domain->lock);
-        if (inst->cls->c.start)
-            err = inst->cls->c.start(inst->self);
-        if (err)
-            instance_error(inst, err, "start()", error);
-        else
-            inst->stage = INSTANCE_STARTED;
-        g_mutex_unlock(&inst->domain->lock);
+        while ((err = try_start(m->instances[m->order[i]], error)) == BP_E_AGAIN) {
+            if (atomic_load(&m->request))
+                return FALSE;
+            loop_run_once(m->loop, AGAIN_POLL_NS);
+        }
         if (err)
             return FALSE;
     }
@@ -164,7 +177,7 @@ quiesce(struct instance *inst)
 
     while (!try_quiesce(inst)) {
         /* An instance on the main loop makes progress here, one on an I/O thread by itself. */
-        loop_run_once(m->loop, QUIESCE_POLL_NS);
+        loop_run_once(m->loop, AGAIN_POLL_NS);
         now = loop_clock_now(m->clock, BP_CLOCK_MONOTONIC);
         if (now - begin > QUIESCE_TELL_NS && !told) {
             log_line(LOG_LEVEL_WARNING, "%s: waiting for its I/O to finish", inst->conf->id);

@@ -79,6 +79,7 @@ void machine_fault(struct machine *m, char *text);
 
 /* lifecycle.c: all instances, in dependency order or its reverse. */
 gboolean lifecycle_build(struct machine *m, GError **error) __attribute__((warn_unused_result));
+/* FALSE without an error: something was requested while an instance was not ready to start yet. */
 gboolean lifecycle_start(struct machine *m, GError **error) __attribute__((warn_unused_result));
 /* FALSE: an instance would not stop within the time limit; it must not be destroyed. */
 gboolean lifecycle_quiesce(struct machine *m) __attribute__((warn_unused_result));

@@ -26,6 +26,7 @@ published(struct machine *m, const char *key)
     return to;
 }
 
+/* FALSE without an error: see lifecycle_start(). */
 static gboolean
 start(struct machine *m, GError **error)
 {
@@ -122,7 +123,7 @@ run_started(struct machine *m, GError **error)
     int status;
 
     for (;;) {
-        if (!start(m, &why)) {
+        if (!start(m, &why) && why) {
             status = -1;
             break;
         }

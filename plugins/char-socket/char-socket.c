@@ -48,11 +48,11 @@ sock_set_address(struct sock *d)
 static int
 sock_create(const struct bp_host *host, bp_inst inst, void **ret_self)
 {
-    struct bp_value client = {.size = sizeof client};
+    struct bp_value client = {.size = sizeof client}, wait = {.size = sizeof wait};
     struct sock *d;
-    int err = host->prop(inst, "connect", &client);
+    int err;
 
-    if (err)
+    if ((err = host->prop(inst, "connect", &client)) || (err = host->prop(inst, "wait", &wait)))
         return err;
     d = calloc(1, sizeof *d);
     if (!d)
@@ -60,6 +60,7 @@ sock_create(const struct bp_host *host, bp_inst inst, void **ret_self)
     d->host = host;
     d->inst = inst;
     d->client = client.i;
+    d->wait = wait.i;
     d->listener = d->connecting = -1;
     err = sock_set_address(d);
     if (err) {
@@ -116,8 +117,12 @@ sock_start(void *self)
 {
     struct sock *d = self;
 
-    stream_start(&d->stream);
+    d->seeking = true;
     peer_seek(d);
+    if (d->wait && !d->connected)
+        return BP_E_AGAIN;
+    d->wait = false; /* not after a reboot again */
+    stream_start(&d->stream);
     return 0;
 }
 
@@ -126,6 +131,7 @@ sock_quiesce(void *self)
 {
     struct sock *d = self;
 
+    d->seeking = false;
     stream_stop(&d->stream);
     peer_update_listener(d);
     return 0;
@@ -234,6 +240,13 @@ static const struct bp_prop sock_props[] = {
         .type = BP_BOOL,
         .name = "connect",
         .help = "Connect to a server instead of being one",
+        .def = "false",
+    },
+    {
+        .size = sizeof *sock_props,
+        .type = BP_BOOL,
+        .name = "wait",
+        .help = "Do not start the machine before somebody is connected",
         .def = "false",
     },
 };

@@ -102,7 +102,7 @@ peer_update_listener(struct sock *d)
 {
     if (d->client)
         return;
-    if (d->stream.running && (!d->connected || d->half))
+    if (d->seeking && (!d->connected || d->half))
         peer_watch(d, d->listener, BP_EV_READ, EV_LISTENER);
     else
         peer_unwatch(d);
@@ -112,7 +112,7 @@ void
 peer_seek(struct sock *d)
 {
     peer_update_listener(d);
-    if (d->client && d->stream.running && !d->connected && d->connecting < 0)
+    if (d->client && d->seeking && !d->connected && d->connecting < 0)
         peer_connect(d);
 }
 

@@ -18,6 +18,8 @@ struct sock {
     struct address address;
     struct stat file; /* the socket file as we made it */
     bool client;      /* connect = true */
+    bool wait;        /* the machine does not start before somebody has been there */
+    bool seeking;     /* between the first try to start and the stop */
     bool connected;
     bool half;       /* the peer sends no more */
     bool told_retry; /* that nobody answers was said */

@@ -247,7 +247,7 @@ const struct bp_event_if fake_event = {
 static int
 gets_events(const struct obj *o)
 {
-    return !o->closed && o->owner->stage == ST_RUNNING;
+    return !o->closed && (o->owner->stage == ST_RUNNING || o->owner->starting);
 }
 
 static void

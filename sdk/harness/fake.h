@@ -111,6 +111,7 @@ struct inst {
     struct bp_class cls; /* a full-size copy */
     void *self;
     enum stage stage;
+    int starting;       /* start() said BP_E_AGAIN: events, but nothing else, as if it ran */
     struct inst *group; /* whose context it runs on: itself or the device that owns it */
     struct bp_host host;
     struct prop_value *props;

@@ -294,6 +294,7 @@ bpt_start(struct bpt_machine *m)
         if (in->cls.start)
             err = in->cls.start(in->self);
         ctx_leave(&c);
+        in->starting = err == BP_E_AGAIN;
         if (err) {
             in->stage = before;
             return err;
@@ -384,6 +385,7 @@ inst_end(struct inst *in)
     ctx_leave(&c);
     maps_drop(in, "after destroy()");
     in->stage = ST_DESTROYED;
+    in->starting = 0;
     for (unsigned i = 0; i < m->n_order; i++) {
         if (m->order[i] == in) {
             m->n_order--;

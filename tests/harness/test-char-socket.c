@@ -371,6 +371,54 @@ test_connect(void)
     end("client");
 }
 
+static void
+test_wait(void)
+{
+    char with[200];
+    int a, server;
+
+    snprintf(with, sizeof with, "%s,wait=yes", props);
+    eq_int(begin(with), BP_E_AGAIN, "a server that waits is not ready to start");
+    settle();
+    eq_int(bpt_start(m), BP_E_AGAIN, "nor when it is asked again");
+    a = unix_peer();
+    ok(write(a, "early", 5) == 5, "a client comes, and writes");
+    settle();
+    eq_int(c.got_n, 0, "which does not arrive yet");
+    eq_int(bpt_poll(m, 10), 0, "and keeps nothing busy");
+    eq_int(bpt_start(m), 0, "now it starts");
+    client_take(&c, 100);
+    settle();
+    ok(client_got(&c, "early"), "and that arrives");
+    client_write(&c, "first", 5);
+    ok(reads(a, "first"), "as does the first output");
+    close(a);
+    settle();
+    bpt_quiesce(m);
+    eq_int(bpt_start(m), 0, "a second start waits for nobody");
+    end("wait");
+
+    begin(with);
+    a = unix_peer();
+    settle();
+    close(a);
+    settle();
+    eq_int(bpt_start(m), 0, "somebody who has left again has been there");
+    end("wait for somebody who leaves");
+    begin(with);
+    end("wait in vain");
+
+    snprintf(with, sizeof with, "%s,wait=yes,connect=yes", props);
+    eq_int(begin(with), BP_E_AGAIN, "a client waits for its server");
+    server = unix_server();
+    bpt_advance(m, 2 * (int64_t)SECOND);
+    settle();
+    eq_int(bpt_start(m), 0, "and starts when it has it");
+    close(server);
+    unlink(path);
+    end("client that waits");
+}
+
 static int
 connected(void *arg)
 {
@@ -490,6 +538,7 @@ main(void)
     test_check();
     test_refusals();
     test_connect();
+    test_wait();
     test_tcp();
     test_failing_host();
     ok(rmdir(dir) == 0, "cleaned up");

@@ -63,6 +63,35 @@ wait
 ok 'char-pty: complete' cmp "$tmp/short" "$tmp/out"
 ok 'char-pty: the link is gone' test ! -L "$tmp/pty"
 
+conf wait short tcp
+echo 'char-socket tcp { port = 0  wait = true }' >>"$tmp/wait.conf"
+listens() { # sets $port
+  for _ in {1..500}; do
+    port=$(sed -n 's/.*listens on 127.0.0.1 port \([0-9]*\)$/\1/p' "$tmp/err")
+    [ -n "$port" ] && return
+    sleep 0.02
+  done
+}
+: >"$tmp/err"
+{ backplane "$tmp/wait.conf"; echo "$status" >"$tmp/status"; } &
+listens
+sleep 0.3
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+timeout 30 cat <&3 >"$tmp/out"
+exec 3>&-
+wait
+status=$(cat "$tmp/status")
+ok 'char-socket that waits: the guest came to its end' status_is 1
+ok 'char-socket that waits: complete from the first byte' cmp "$tmp/short" "$tmp/out"
+
+: >"$tmp/err"
+timeout 60 "$top_builddir/run" run "$tmp/wait.conf" 2>"$tmp/err" &
+listens
+kill -INT $!
+wait $!
+status=$?
+ok 'a machine that waits can be ended' status_is 0
+
 printf 'x' >"$tmp/log"
 ok 'check' "$top_builddir/run" check "$tmp/file.conf"
 ok 'check leaves a log alone' grep -q x "$tmp/log"

@@ -55,7 +55,11 @@ struct bp_class {
     int (*create)(const struct bp_host *, bp_inst, void **ret_self);
     /* Makes regions, interrupts, events, all by name; opens files; links. Optional. */
     int (*realize)(void *self);
-    /* The machine is about to run (again): own threads and guest mappings from here. Optional. */
+    /*
+     * The machine is about to run (again): own threads and guest mappings from here. BP_E_AGAIN:
+     * not yet, e.g. a peer is waited for; the core delivers events and calls again, and the
+     * instance counts as not started until it returns 0. Optional.
+     */
     int (*start)(void *self);
     /*
      * Stop: no thread, no mapping of guest memory and no I/O is left when it returns 0.

@@ -74,7 +74,7 @@ BP_EXPORT int bpt_provide(struct bpt_machine *, const char *id, const char *ifac
 /* Providers first; stops at the first failure. Also adds LINK "kind:argument" instances. */
 BP_EXPORT int bpt_realize_all(struct bpt_machine *);
 BP_EXPORT int bpt_realize(struct bpt_machine *, const char *id);
-/* start() of all that are not running. */
+/* start() of all that are not running. BP_E_AGAIN: one is not ready; deliver events, call again. */
 BP_EXPORT int bpt_start(struct bpt_machine *);
 /* quiesce() of all, with events delivered for as long as some answer BP_E_AGAIN; BP_E_AGAIN when
  * they still do after five seconds. */
