@@ -63,6 +63,16 @@ con_config_write(void *self, uint32_t off, const void *buf, uint32_t len)
 }
 
 static void
+con_ready(void *self)
+{
+    struct con_dev *d = self;
+
+    /* Linux looks at the size only when it is told of a change. */
+    if ((bp_virtio_features(d->vdev) & bit(CON_F_SIZE)) && !con_multiport(d))
+        bp_virtio_config_changed(d->vdev);
+}
+
+static void
 con_notify(void *self, struct bp_virtq *q, uint32_t index)
 {
     struct con_dev *d = self;
@@ -93,6 +103,7 @@ static const struct bp_virtio_ops con_ops = {
     .size = sizeof con_ops,
     .config_read = con_config_read,
     .config_write = con_config_write,
+    .ready = con_ready,
     .notify = con_notify,
     .reset = con_reset_ports,
 };

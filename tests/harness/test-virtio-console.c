@@ -233,6 +233,7 @@ console(void)
     con.n_out = 0;
     eq_int(con.wants, 0, "without a driver the back end keeps its bytes");
     eq_int(bpt_virtio_setup(dev, UINT64_MAX, 2), 0, "a driver");
+    eq_int(bpt_virtio_irq(dev) & 2, 2, "is told to look at the size");
     transmit();
     receive();
     bpt_virtio_irq(dev);
