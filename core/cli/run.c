@@ -7,7 +7,6 @@
 #include "core/config/config.h"
 #include "core/error.h"
 #include "core/machine/machine.h"
-#include "core/machine/machine.h"
 
 static struct config *
 run_load(const char *path, struct plugin_set *plugins, GError **error)

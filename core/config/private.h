@@ -30,12 +30,12 @@ struct section {
 /* The folder of a file as named in messages, absolute; g_free() it. */
 char *config_folder_of(const char *file);
 
-/* `file:line: who: text`; who, e.g. "virtio-blk disk0", may be NULL. Returns FALSE. */
+/* `file:line: who: text`; who, e.g. "block-file root", may be NULL. Returns FALSE. */
 gboolean config_bad(GError **error, const struct config_source *src, const char *who,
                     const char *fmt, ...) G_GNUC_PRINTF(4, 5);
 /* Puts `file:line: who: ` before what *error says. Returns FALSE. */
 gboolean config_locate(GError **error, const struct config_source *src, const char *who);
-/* "virtio-blk disk0", or "rtc" when the id is the name; g_free() it. */
+/* "block-file root", or "pci" when the id is the name; g_free() it. */
 char *config_who(const char *name, const char *id);
 char *section_who(const struct section *sec);
 

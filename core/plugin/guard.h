@@ -14,7 +14,7 @@
 #define CORE_PLUGIN_GUARD_H
 
 struct plugin_guard {
-    const char *where; /* "vm.conf:7: virtio-blk disk0"; NULL: as the guard around this one says */
+    const char *where; /* "vm.conf:7: block-file root"; NULL: as the guard around this one says */
     const char *file;  /* the plugin's */
     const char *call;  /* "create()" */
     const struct plugin_guard *outer;

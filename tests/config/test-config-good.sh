@@ -5,7 +5,7 @@
 . "$top_srcdir/tests/tap.sh"
 . "$top_srcdir/tests/config/lib.sh"
 unset BACKPLANE_TEST_UNSET
-BACKPLANE_TEST_SET=set
+BACKPLANE_TEST_SET='set'
 export BACKPLANE_TEST_SET
 accepted() { # NAME
   bp check --plugin-path "$plugins" "$1.conf" >out 2>err || { cat err; return 1; }
