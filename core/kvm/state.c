@@ -263,26 +263,41 @@ entry_set_regs(const struct vcpu *vcpu, const struct boot_entry *entry)
     return kvm_ioctl(vcpu->fd, KVM_SET_REGS, &regs);
 }
 
-/* What firmware would have set before it started a kernel. */
+/* What firmware would have set on the boot CPU before it started a kernel. */
 static int
 entry_set_msrs(const struct vcpu *vcpu)
 {
-    struct kvm_msr_entry misc = {.index = MSR_MISC_ENABLE};
     struct kvm_msr_entry msrs[] = {
-        {.index = MSR_SYSENTER_CS},  {.index = MSR_SYSENTER_ESP},
-        {.index = MSR_SYSENTER_EIP}, {.index = MSR_STAR},
-        {.index = MSR_LSTAR},        {.index = MSR_CSTAR},
-        {.index = MSR_SYSCALL_MASK}, {.index = MSR_KERNEL_GS_BASE},
-        {.index = MSR_TSC},          {.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLED_WRITE_BACK},
-        {.index = MSR_MISC_ENABLE},
+        {.index = MSR_SYSENTER_CS},  {.index = MSR_SYSENTER_ESP},   {.index = MSR_SYSENTER_EIP},
+        {.index = MSR_STAR},         {.index = MSR_LSTAR},          {.index = MSR_CSTAR},
+        {.index = MSR_SYSCALL_MASK}, {.index = MSR_KERNEL_GS_BASE}, {.index = MSR_TSC},
     };
-    int n = msrs_transfer(vcpu, KVM_GET_MSRS, &misc, 1);
+    int n = msrs_transfer(vcpu, KVM_SET_MSRS, msrs, G_N_ELEMENTS(msrs));
 
-    if (n < 0)
-        return n;
-    msrs[G_N_ELEMENTS(msrs) - 1].data = misc.data | MISC_ENABLE_FAST_STRING;
-    n = msrs_transfer(vcpu, KVM_SET_MSRS, msrs, G_N_ELEMENTS(msrs));
     return n < 0 ? n : 0;
+}
+
+/* And on every CPU: an operating system expects them to agree on these. */
+static int
+entry_set_msrs_all(const struct vm *vm)
+{
+    for (unsigned i = 0; i < vm->vcpus->len; i++) {
+        const struct vcpu *vcpu = vm->vcpus->pdata[i];
+        struct kvm_msr_entry misc = {.index = MSR_MISC_ENABLE};
+        struct kvm_msr_entry msrs[] = {
+            {.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLED_WRITE_BACK},
+            {.index = MSR_MISC_ENABLE},
+        };
+        int n = msrs_transfer(vcpu, KVM_GET_MSRS, &misc, 1);
+
+        if (n >= 0) {
+            msrs[1].data = misc.data | MISC_ENABLE_FAST_STRING;
+            n = msrs_transfer(vcpu, KVM_SET_MSRS, msrs, G_N_ELEMENTS(msrs));
+        }
+        if (n < 0)
+            return n;
+    }
+    return 0;
 }
 
 static int
@@ -316,8 +331,8 @@ vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry, GError **error
     if (entry->mode == BOOT_RESET)
         return TRUE; /* that is how it is made, and what vm_reset() brings back */
     if ((err = entry_set_sregs(vcpu, entry)) || (err = entry_set_regs(vcpu, entry)) ||
-        (err = entry_set_msrs(vcpu)) || (err = entry_set_lapic(vcpu)) ||
-        (err = kvm_ioctl(vcpu->fd, KVM_SET_MP_STATE, &running)))
+        (err = entry_set_msrs(vcpu)) || (err = entry_set_msrs_all(vcpu->vm)) ||
+        (err = entry_set_lapic(vcpu)) || (err = kvm_ioctl(vcpu->fd, KVM_SET_MP_STATE, &running)))
         return state_fail(error, vcpu, "KVM does not take the state that the kernel starts in",
                           err);
     return TRUE;

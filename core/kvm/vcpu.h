@@ -75,7 +75,8 @@ unsigned vcpu_index(const struct vcpu *vcpu);
 uint64_t vcpu_exits(const struct vcpu *vcpu);  /* to user space since the beginning. [any] */
 bool vcpu_is_current(const struct vcpu *vcpu); /* [any] */
 
-/* Registers for the first instruction; parked, or not started. After vm_reset() again. [main] */
+/* Registers for the first instruction, and what all CPUs have in common then: every vCPU has been
+ * made and is parked or not started. After vm_reset() again. [main] */
 gboolean vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry, GError **error)
     __attribute__((warn_unused_result));
 
