@@ -26,7 +26,7 @@ struct file {
     int out, in; /* the stream's from the first start on */
     const char *path, *input;
     bool append;
-    bool created; /* by us, and nothing was done with it yet */
+    bool created; /* by us: a machine that never starts takes it away again */
     bool opened;  /* given to the stream */
     bool failing; /* the disk is full or the like, and that was said */
     bool failed;  /* the write that is under way met an error */
@@ -178,7 +178,6 @@ file_start(void *self)
         if (!d->append && out == DESCRIPTOR_REGULAR && ftruncate(d->out, 0) < 0)
             return bp_failf(d->host, d->inst, -errno, "%s: %s", d->path, strerror(errno));
         d->opened = true;
-        d->created = false;
         stream_open(&d->stream, d->in, file_kind(d->in), d->out, out);
     }
     stream_start(&d->stream);

@@ -114,9 +114,8 @@ terminal_check_link(const char *link, bool *ret_exists)
         *ret_exists = true;
         return 0;
     }
-    if (strlen(link) >= sizeof folder)
+    if (snprintf(folder, sizeof folder, "%s", link) >= (int)sizeof folder)
         return -ENAMETOOLONG;
-    strcpy(folder, link);
     if (access(dirname(folder), W_OK | X_OK) < 0)
         return -errno;
     *ret_exists = false;

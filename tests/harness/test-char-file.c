@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test-char-file.c - files as the other end of a byte stream. */
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -164,6 +166,10 @@ test_refusals(void)
     ok(load(props) || bpt_realize_all(m) < 0, "a missing input file is refused");
     bpt_free(m);
     ok(access(in_dir("x"), F_OK) < 0, "... and nothing is left behind");
+    snprintf(props, sizeof props, "path=%s,input=%s", in_dir("x"), dir);
+    ok((load(props) || bpt_realize_all(m) < 0) && strstr(bpt_error(m), "irectory"),
+       "a folder as input is refused");
+    bpt_free(m);
     snprintf(props, sizeof props, "path=%s", in_dir("x"));
     begin(props);
     ok(client_attach(&(struct char_client){0}, m, "c0") == BP_E_BUSY, "a second device is refused");
@@ -193,6 +199,13 @@ test_input(void)
     bpt_poll(m, 0);
     eq_int(c.got_n, 5, "and no more");
     eq_int(bpt_state_roundtrip(m, "c0"), 0, "what was read ahead is state");
+    bpt_quiesce(m);
+    client_take(&c, 5);
+    bpt_poll(m, 0);
+    eq_int(c.got_n, 5, "a stopped machine gets no input");
+    bpt_start(m);
+    bpt_poll(m, 0);
+    eq_int(c.got_n, 10, "but when it goes on");
     client_take(&c, 1 << 20);
     while (bpt_poll(m, 0))
         ;
@@ -220,6 +233,57 @@ test_input_fifo(void)
     ok(client_got(&c, "abcabc"), "a pipe outlives its first writer");
     eq_int(bpt_poll(m, 10), 0, "and rests without one");
     end("named pipe");
+}
+
+static void
+test_limit(void)
+{
+    struct rlimit was, small;
+    char props[256];
+
+    snprintf(props, sizeof props, "path=%s", in_dir("small"));
+    begin(props);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &was);
+    small = was;
+    small.rlim_cur = 10;
+    setrlimit(RLIMIT_FSIZE, &small);
+    eq_int(client_write(&c, "0123456789abc", 13), 13, "a file that can not get longer");
+    client_write(&c, "lost", 4);
+    eq_int(bpt_logs(m, BP_LOG_ERR), 1, "... is complained of once");
+    setrlimit(RLIMIT_FSIZE, &was);
+    client_write(&c, "more", 4);
+    client_write(&c, "more", 4);
+    eq_str(content(in_dir("small")), "0123456789moremore", "it gets what comes when it can again");
+    eq_int(bpt_logs(m, BP_LOG_INFO), 1, "... which is said once");
+    setrlimit(RLIMIT_FSIZE, &small);
+    client_write(&c, "lost", 4);
+    setrlimit(RLIMIT_FSIZE, &was);
+    eq_int(bpt_logs(m, BP_LOG_ERR), 2, "and the next time it is complained of again");
+    end("limit");
+}
+
+static void
+test_failing_host(void)
+{
+    unsigned fds = bpt_open_fds();
+    int through = 0;
+    char props[256];
+    uint64_t n;
+
+    put(in_dir("in"), "abc");
+    snprintf(props, sizeof props, "path=%s,input=%s", in_dir("none"), in_dir("in"));
+    for (n = 1; n < 100 && !through; n++) {
+        m = bpt_new(1 << 20, 0);
+        bpt_inject(m, "c0", n, BP_E_NOMEM);
+        if (!bpt_load(m, "char-file", "c0", props) && !bpt_realize_all(m))
+            through = !bpt_injected(m);
+        if (bpt_free(m))
+            break;
+    }
+    ok(through, "every host call may fail once");
+    eq_int(bpt_open_fds(), fds, "and no descriptor is left");
+    ok(access(in_dir("none"), F_OK) < 0, "nor a file");
 }
 
 static void
@@ -251,6 +315,8 @@ main(void)
     test_input();
     test_input_fifo();
     test_full_disk();
+    test_limit();
+    test_failing_host();
     snprintf(command, sizeof command, "rm -r %s", dir);
     ok(system(command) == 0, "cleaned up");
     return done_testing();
