@@ -75,6 +75,14 @@ mem_dirty(bp_inst id, uint64_t gpa, uint64_t len)
         memory_mark_dirty(mem, gpa, len);
 }
 
+static const uint32_t *
+mem_dirty_wanted(bp_inst id)
+{
+    struct memory *mem = memory_of(id);
+
+    return mem ? memory_logs(mem) : NULL;
+}
+
 const struct bp_mem_if *
 host_mem(void)
 {
@@ -85,6 +93,7 @@ host_mem(void)
         .map = mem_map,
         .unmap = mem_unmap,
         .dirty = mem_dirty,
+        .dirty_wanted = mem_dirty_wanted,
     };
     return &table;
 }

@@ -230,6 +230,14 @@ memory_map(struct memory *mem, uint64_t gpa, uint64_t len, bool writable, void *
     return 0;
 }
 
+const uint32_t *
+memory_logs(const struct memory *mem)
+{
+    _Static_assert(sizeof(mem->logs) == sizeof(uint32_t),
+                   "an atomic 32-bit number is plain memory");
+    return (const uint32_t *)(uintptr_t)&mem->logs;
+}
+
 void
 memory_mark_dirty(struct memory *mem, uint64_t gpa, uint64_t len)
 {

@@ -203,6 +203,9 @@ int memory_region_log(struct memory_region *region, bool on) __attribute__((warn
 int64_t memory_region_fetch_dirty(struct memory_region *region, uint64_t off, uint64_t len,
                                   uint8_t *bits) __attribute__((warn_unused_result));
 
+/* Where the number of logs is: while it is 0, memory_mark_dirty() does nothing. [any] */
+const uint32_t *memory_logs(const struct memory *mem);
+
 /* Note a write that went through a pointer; cheap where no log is on, ignores what is no region. */
 void memory_mark_dirty(struct memory *mem, uint64_t gpa, uint64_t len);
 

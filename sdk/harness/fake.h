@@ -167,6 +167,7 @@ struct bpt_machine {
     uint8_t *ram_low_p, *ram_high_p;
     uint64_t alloc_next;
     uint8_t *dirty; /* one byte a page of the memfd */
+    uint32_t dirty_wanted;
     uint64_t window;
     struct map_window *maps;
     unsigned n_maps;

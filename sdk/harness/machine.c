@@ -49,6 +49,7 @@ bpt_new(uint64_t ram_low, uint64_t ram_high)
     m->auto_next = BPT_RAM_LOW_MAX;
     m->n_gsis = 1024;
     m->gsi_counts = xcalloc(m->n_gsis, sizeof *m->gsi_counts);
+    m->dirty_wanted = 1;
     m->now = 1000000000;
     m->real_off = EPOCH - m->now;
     m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -126,6 +126,12 @@ bpt_dirty(struct bpt_machine *m, uint64_t gpa)
 }
 
 void
+bpt_dirty_log(struct bpt_machine *m, int on)
+{
+    __atomic_store_n(&m->dirty_wanted, on != 0, __ATOMIC_SEQ_CST);
+}
+
+void
 bpt_dirty_clear(struct bpt_machine *m)
 {
     memset(m->dirty, 0, (m->info.ram_low + m->info.ram_high) / PAGE + 1);
@@ -283,6 +289,14 @@ mem_dirty(bp_inst handle, uint64_t gpa, uint64_t len)
         dirty_mark(in->m, gpa, len);
 }
 
+static const uint32_t *
+mem_dirty_wanted(bp_inst handle)
+{
+    struct inst *in = inst_of(handle);
+
+    return in ? &in->m->dirty_wanted : NULL;
+}
+
 const struct bp_mem_if fake_mem = {
     .size = sizeof fake_mem,
     .read = mem_read,
@@ -290,6 +304,7 @@ const struct bp_mem_if fake_mem = {
     .map = mem_map,
     .unmap = mem_unmap,
     .dirty = mem_dirty,
+    .dirty_wanted = mem_dirty_wanted,
 };
 
 void

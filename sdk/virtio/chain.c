@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * chain.c - a descriptor chain (2.7.5) to iovecs, and copies from and to them.
+ * chain.c - a descriptor chain (2.7.5) to iovecs, all cases and what is wrong with the bad ones;
+ * and copies from and to chains.
  *
- * The driver can change descriptors while we look: each is loaded once, in two 64-bit loads, and
- * only that copy is checked and used.
+ * The driver can change descriptors while we look: each is loaded once, and only that copy is
+ * checked and used. Nothing here relies on what chain.h saw before it gave up.
  */
 #include <string.h>
 
-#include "internal.h"
-
-enum {
-    DESC_NEXT = 1,
-    DESC_WRITE = 2,
-    DESC_INDIRECT = 4,
-    DESC_SIZE = 16,
-};
+#include "chain.h"
 
 struct desc {
     uint64_t addr;
@@ -38,12 +32,12 @@ struct walk {
     const char *why;
 };
 
-static inline int
+static int
 desc_load(struct bp_virtio *dev, const struct table *t, uint32_t i, struct desc *d)
 {
     uint64_t raw[2];
 
-    if (likely(t->p)) {
+    if (t->p) {
         const uint64_t *at = (const void *)(t->p + (size_t)i * DESC_SIZE);
 
         raw[0] = __atomic_load_n(&at[0], __ATOMIC_RELAXED);
@@ -69,9 +63,9 @@ walk_fail(struct walk *w, int err, const char *why)
     return err;
 }
 
-/* Part of a buffer that is in a window, or a copy of all of it. */
+/* A buffer becomes one entry, an entry for each window that it lies in, or a copy. */
 static int
-walk_add_slow(struct walk *w, uint64_t gpa, uint64_t len, int in)
+walk_add(struct walk *w, uint64_t gpa, uint64_t len, int in)
 {
     struct bp_virtio *dev = w->vq->dev;
     int err = 0;
@@ -104,19 +98,6 @@ walk_add_slow(struct walk *w, uint64_t gpa, uint64_t len, int in)
         gpa += run;
         len -= run;
     }
-    return 0;
-}
-
-static inline int
-walk_add(struct walk *w, uint64_t gpa, uint64_t len, int in)
-{
-    const struct bp_virtio *dev = w->vq->dev;
-    const struct window *win = &dev->windows[dev->window_hit];
-    uint64_t off = gpa - win->gpa;
-
-    if (unlikely(off >= win->len || len > win->len - off || w->n == w->cap))
-        return walk_add_slow(w, gpa, len, in);
-    w->iov[w->n++] = (struct bp_iovec){win->p + off, len};
     return 0;
 }
 
@@ -160,12 +141,12 @@ walk(struct walk *w, uint16_t head, struct bp_virtq_chain *chain)
     int err;
 
     for (;;) {
-        if (unlikely(!left--))
+        if (!left--)
             return walk_fail(w, BP_E_PROTO, "a chain loops or is longer than its table");
         err = desc_load(vq->dev, &t, i, &d);
-        if (unlikely(err))
+        if (err)
             return walk_fail(w, err, "a descriptor is not in guest memory");
-        if (unlikely(d.flags & DESC_INDIRECT)) {
+        if (d.flags & DESC_INDIRECT) {
             if (indirect)
                 return walk_fail(w, BP_E_PROTO, "an indirect table has an indirect descriptor");
             err = walk_indirect(w, &d, &t);
@@ -178,25 +159,25 @@ walk(struct walk *w, uint16_t head, struct bp_virtq_chain *chain)
             left = t.n < BP_VIRTIO_QUEUE_MAX ? t.n : BP_VIRTIO_QUEUE_MAX;
             continue;
         }
-        if (unlikely(!d.len))
+        if (!d.len)
             return walk_fail(w, BP_E_PROTO, "a buffer has no length");
         if (d.flags & DESC_WRITE) {
             if (!writing)
                 n_out = w->n;
             writing = 1;
-        } else if (unlikely(writing)) {
+        } else if (writing) {
             return walk_fail(w, BP_E_PROTO, "a readable buffer comes after a writable one");
         }
         sums[writing] += d.len;
-        if (unlikely(sums[writing] > UINT32_MAX))
+        if (sums[writing] > UINT32_MAX)
             return walk_fail(w, BP_E_PROTO, "a chain is 4 GiB long or longer");
         err = walk_add(w, d.addr, d.len, writing);
-        if (unlikely(err))
+        if (err)
             return err;
         if (!(d.flags & DESC_NEXT))
             break;
         i = d.next;
-        if (unlikely(i >= t.n))
+        if (i >= t.n)
             return walk_fail(w, BP_E_PROTO, "a next descriptor is outside its table");
     }
     chain->n_out = writing ? n_out : w->n;
@@ -212,14 +193,14 @@ chain_walk(struct bp_virtq *vq, uint16_t head, struct bp_virtq_chain *chain, con
     struct walk w = {.vq = vq, .iov = chain->iov, .cap = chain->cap_iov, .head = head};
     int err = walk(&w, head, chain);
 
-    if (unlikely(err == BP_E_NOSPC)) {
+    if (err == BP_E_NOSPC) {
         /* Pieces of windows took more room than the descriptors: once more with copies. */
         bounces_end(vq, head, 0);
         w.n = 0;
         w.copy = 1;
         err = walk(&w, head, chain);
     }
-    if (unlikely(err)) {
+    if (err) {
         bounces_end(vq, head, 0);
         *ret_why = w.why;
     }

@@ -70,7 +70,7 @@ virtio_queue_enable(struct bp_virtq *vq, int on)
         return;
     }
     /* Chains of before a stop without a reset are still with the device. */
-    if (vq->n_popped && !vq->dev->resetting) {
+    if (virtq_popped(vq) && !vq->dev->resetting) {
         virtio_guest_log(vq->dev, "enables a queue whose requests are in flight");
         return;
     }
@@ -304,6 +304,7 @@ check_desc(const struct bp_host *host, bp_inst inst, const struct bp_virtio_desc
 static int
 ask_host(struct bp_virtio *dev)
 {
+    static const uint32_t never = 0, always = 1;
     const struct bp_host *h = dev->host;
 
     dev->mem = h->query(dev->inst, BP_IF_MEM, BP_UPTO(struct bp_mem_if, unmap));
@@ -313,8 +314,14 @@ ask_host(struct bp_virtio *dev)
     if (!dev->mem || !dev->io || !dev->irq || !dev->ev)
         return h->fail(dev->inst, BP_E_NOTSUP,
                        "virtio needs bp.mem/1, bp.io/1, bp.irq/1 and bp.event/1 of the core");
-    if (BP_HAS(struct bp_mem_if, dev->mem, dirty))
+    dev->dirty_wanted = &never;
+    if (BP_HAS(struct bp_mem_if, dev->mem, dirty)) {
         dev->dirty = dev->mem->dirty;
+        if (BP_HAS(struct bp_mem_if, dev->mem, dirty_wanted))
+            dev->dirty_wanted = dev->mem->dirty_wanted(dev->inst);
+        if (!dev->dirty_wanted || dev->dirty_wanted == &never)
+            dev->dirty_wanted = &always;
+    }
     return 0;
 }
 

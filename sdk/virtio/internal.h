@@ -90,6 +90,7 @@ struct ring {
 struct bp_virtq {
     /* What pop and push touch */
     uint32_t live; /* may be popped: ready, running, not broken */
+    uint32_t fast; /* live, the rings are mapped, and nothing else is out of the ordinary */
     uint16_t mask;
     uint16_t last_avail; /* next entry of the available ring to look at */
     uint16_t avail_seen; /* its index as last read */
@@ -104,7 +105,6 @@ struct bp_virtq {
     uint32_t *popped;                   /* by head: generation of the chain in flight, or 0 */
     struct bp_virtio *dev;
 
-    uint32_t n_popped;
     uint32_t index;
     struct bounce **bounces; /* by head; made when first needed */
     struct ring desc, avail, used;
@@ -152,14 +152,17 @@ struct mmio_side {
 
 struct bp_virtio {
     /* What a request touches */
-    const struct bp_mem_if *mem;
-    void (*dirty)(bp_inst, uint64_t gpa, uint64_t len); /* NULL when the host does not ask */
+    uint64_t hot_gpa, hot_len; /* the window that was hit last */
+    uint8_t *hot_p;
+    const uint32_t *dirty_wanted; /* not 0 there: somebody keeps a dirty log */
+    void (*dirty)(bp_inst, uint64_t gpa, uint64_t len);
     bp_inst inst;
+    uint32_t n_popped; /* chains in flight, all queues */
+    int windows_full;  /* another window was wanted and there was no room */
     const struct transport *transport;
+    const struct bp_mem_if *mem;
+
     struct window windows[N_WINDOWS];
-    uint32_t window_hit; /* index of the one that was hit last */
-    uint32_t n_popped;   /* chains in flight, all queues */
-    int windows_full;    /* another window was wanted and there was no room */
 
     const struct bp_host *host;
     const struct bp_io_if *io;
@@ -222,7 +225,10 @@ void virtq_forget(struct bp_virtq *);
 int virtq_pending(struct bp_virtq *);
 void virtq_read_used_index(struct bp_virtq *);
 
-/* ---- chain.c ---- */
+/* Chains of that queue that are in flight. */
+uint32_t virtq_popped(const struct bp_virtq *);
+
+/* ---- chain.c; chain.h has the short way ---- */
 /* 0, or BP_E_* with *ret_why saying what the driver did wrong. */
 int chain_walk(struct bp_virtq *, uint16_t head, struct bp_virtq_chain *,
                const char **ret_why) must_use;

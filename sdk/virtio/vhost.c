@@ -77,7 +77,7 @@ bp_virtq_hand_over(struct bp_virtq *vq, struct bp_virtq_layout *ret_layout)
 {
     int call = -1, kick, err;
 
-    if (!vq->live || vq->n_popped || vq->handed)
+    if (!vq->live || virtq_popped(vq))
         return vq->live ? BP_E_BUSY : BP_E_NXIO;
     bp_virtq_flush(vq);
     err = make_call(vq, &call);

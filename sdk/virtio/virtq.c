@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
+#include "chain.h"
 
 enum {
     AVAIL_NO_INTERRUPT = 1,
@@ -53,12 +53,15 @@ avail_load_slow(struct bp_virtq *vq, uint32_t off)
 }
 
 static inline uint16_t
+ring_load(const uint8_t *at)
+{
+    return le16toh(__atomic_load_n((const uint16_t *)(const void *)at, __ATOMIC_RELAXED));
+}
+
+static inline uint16_t
 avail_load(struct bp_virtq *vq, uint32_t off)
 {
-    if (unlikely(!vq->avail_p))
-        return avail_load_slow(vq, off);
-    return le16toh(
-        __atomic_load_n((const uint16_t *)(const void *)(vq->avail_p + off), __ATOMIC_RELAXED));
+    return likely(vq->avail_p) ? ring_load(vq->avail_p + off) : avail_load_slow(vq, off);
 }
 
 static void
@@ -78,10 +81,16 @@ used_store(struct bp_virtq *vq, uint32_t off, uint16_t val)
         used_store_slow(vq, off, &val, sizeof val);
 }
 
+static inline int
+dirty_is_wanted(const struct bp_virtio *dev)
+{
+    return __atomic_load_n(dev->dirty_wanted, __ATOMIC_RELAXED) != 0;
+}
+
 static inline void
 used_say_dirty(struct bp_virtq *vq)
 {
-    if (vq->dev->dirty && vq->used_p)
+    if (unlikely(dirty_is_wanted(vq->dev)) && vq->used_p)
         vq->dev->dirty(vq->dev->inst, vq->used.gpa, vq->used.len);
 }
 
@@ -199,6 +208,7 @@ virtq_open(struct bp_virtq *vq, const char **ret_why)
     vq->used_p = vq->used.p;
     vq->avail_seen = vq->last_avail;
     vq->live = 1;
+    vq->fast = vq->desc_p && vq->avail_p && vq->used_p;
     vq->quiet = 1; /* it may have been left so */
     notify_on(vq);
     return 0;
@@ -207,7 +217,7 @@ virtq_open(struct bp_virtq *vq, const char **ret_why)
 void
 virtq_shut(struct bp_virtq *vq)
 {
-    vq->live = 0;
+    vq->live = vq->fast = 0;
     ring_close(vq->dev, &vq->desc);
     ring_close(vq->dev, &vq->avail);
     ring_close(vq->dev, &vq->used);
@@ -228,14 +238,23 @@ virtq_reset(struct bp_virtq *vq)
     vq->quiet = vq->force = 0;
 }
 
+uint32_t
+virtq_popped(const struct bp_virtq *vq)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; vq->dev->n_popped && vq->popped && i < vq->num_max; i++)
+        n += vq->popped[i] != 0;
+    return n;
+}
+
 void
 virtq_forget(struct bp_virtq *vq)
 {
-    for (uint32_t i = 0; vq->n_popped && i < vq->num_max; i++) {
+    for (uint32_t i = 0; vq->dev->n_popped && vq->popped && i < vq->num_max; i++) {
         if (vq->popped[i]) {
             bounces_end(vq, (uint16_t)i, 0);
             vq->popped[i] = 0;
-            vq->n_popped--;
             vq->dev->n_popped--;
         }
     }
@@ -322,62 +341,104 @@ pop_fail(struct bp_virtq *vq, int err, const char *why)
     return err;
 }
 
-int
-bp_virtq_pop(struct bp_virtq *vq, struct bp_virtq_chain *chain)
+/* The entry at last_avail, with all checks and all ways to reach memory. */
+static int
+pop_slow(struct bp_virtq *vq, struct bp_virtq_chain *chain)
 {
     struct bp_virtio *dev = vq->dev;
+    uint16_t head = avail_load(vq, RING_ENTRIES + 2u * (vq->last_avail & vq->mask));
     const char *why;
-    uint16_t head;
     int err;
 
-    if (unlikely(!vq->live))
-        return BP_E_IO;
-    if (vq->last_avail == vq->avail_seen) {
-        err = pop_look(vq);
-        if (err <= 0)
-            return err;
-    }
-    head = avail_load(vq, RING_ENTRIES + 2u * (vq->last_avail & vq->mask));
-    if (unlikely(head >= vq->num))
+    if (head >= vq->num)
         return pop_fail(vq, BP_E_PROTO, "an available ring names a descriptor outside its table");
-    if (unlikely(vq->popped[head]))
+    if (vq->popped[head])
         return pop_fail(vq, BP_E_PROTO, "a chain was made available twice");
     dev->n_popped++; /* from here on windows stay */
     err = chain_walk(vq, head, chain, &why);
-    if (unlikely(err)) {
+    if (err) {
         dev->n_popped--;
         return pop_fail(vq, err, why);
     }
     vq->last_avail++;
     vq->popped[head] = vq->generation;
-    vq->n_popped++;
     chain->head = head;
     chain->generation = vq->generation;
     return 1;
 }
 
-/* Takes the chain out of flight. 0: it is void, or not in flight at all. */
+static int
+pop_look_first(struct bp_virtq *vq, struct bp_virtq_chain *chain)
+{
+    int more = vq->live ? pop_look(vq) : BP_E_IO;
+
+    return more > 0 ? bp_virtq_pop(vq, chain) : more;
+}
+
+int
+bp_virtq_pop(struct bp_virtq *vq, struct bp_virtq_chain *chain)
+{
+    uint16_t head;
+
+    if (vq->last_avail == vq->avail_seen || unlikely(!vq->live))
+        return pop_look_first(vq, chain);
+    if (unlikely(!vq->fast))
+        return pop_slow(vq, chain);
+    head = ring_load(vq->avail_p + RING_ENTRIES + 2u * (vq->last_avail & vq->mask));
+    if (unlikely(head > vq->mask || vq->popped[head] || !chain_walk_fast(vq, head, chain)))
+        return pop_slow(vq, chain);
+    vq->dev->n_popped++;
+    vq->last_avail++;
+    vq->popped[head] = vq->generation;
+    chain->head = head;
+    chain->generation = vq->generation;
+    return 1;
+}
+
+/* 1: the chain is one that was popped and not pushed yet. */
 static inline int
+chain_flies(const struct bp_virtq *vq, const struct bp_virtq_chain *chain)
+{
+    return chain->head < vq->num_max && vq->popped && chain->generation &&
+           vq->popped[chain->head] == chain->generation;
+}
+
+/* Out of flight. 1: it belongs to the queue as it is now, and may be given back to the driver. */
+static int
 chain_land(struct bp_virtq *vq, const struct bp_virtq_chain *chain, int write)
 {
     struct bp_virtio *dev = vq->dev;
+    int valid = vq->live && chain->generation == vq->generation;
 
-    if (unlikely(chain->head >= vq->num_max || !vq->popped ||
-                 vq->popped[chain->head] != chain->generation || !chain->generation))
-        return 0;
-    if (unlikely(vq->bounces))
-        bounces_end(vq, chain->head, write && vq->live && chain->generation == vq->generation);
+    if (write && valid && dirty_is_wanted(dev))
+        chain_dirty(dev, chain);
+    bounces_end(vq, chain->head, write && valid);
     vq->popped[chain->head] = 0;
-    vq->n_popped--;
-    dev->n_popped--;
-    return chain->generation == vq->generation;
+    if (!--dev->n_popped && dev->windows_full)
+        windows_close(dev);
+    return valid;
 }
 
 void
 bp_virtq_unpop(struct bp_virtq *vq, const struct bp_virtq_chain *chain)
 {
-    if (chain_land(vq, chain, 0) && vq->live)
+    if (chain_flies(vq, chain) && chain_land(vq, chain, 0))
         vq->last_avail--;
+}
+
+static void
+push_slow(struct bp_virtq *vq, const struct bp_virtq_chain *chain, uint32_t written)
+{
+    uint64_t entry = htole64((uint64_t)written << 32 | chain->head);
+    uint32_t off = RING_ENTRIES + 8u * (vq->used_next & vq->mask);
+
+    if (!chain_flies(vq, chain) || !chain_land(vq, chain, 1))
+        return;
+    if (vq->used_p)
+        memcpy(vq->used_p + off, &entry, sizeof entry);
+    else
+        used_store_slow(vq, off, &entry, sizeof entry);
+    vq->used_next++;
 }
 
 void
@@ -385,19 +446,18 @@ bp_virtq_push(struct bp_virtq *vq, const struct bp_virtq_chain *chain, uint32_t 
 {
     struct bp_virtio *dev = vq->dev;
     uint64_t entry = htole64((uint64_t)written << 32 | chain->head);
-    uint32_t off = RING_ENTRIES + 8u * (vq->used_next & vq->mask);
+    uint16_t slot = vq->used_next & vq->mask;
 
-    if (likely(dev->dirty && chain->n_in && vq->live && chain->generation == vq->generation))
-        chain_dirty(dev, chain);
-    if (unlikely(!chain_land(vq, chain, 1) || !vq->live))
+    if (unlikely(!vq->fast || chain->head > vq->mask || chain->generation != vq->generation ||
+                 vq->popped[chain->head] != chain->generation || vq->bounces || dev->windows_full ||
+                 dirty_is_wanted(dev))) {
+        push_slow(vq, chain, written);
         return;
-    if (unlikely(dev->windows_full && !dev->n_popped))
-        windows_close(dev);
+    }
+    vq->popped[chain->head] = 0;
+    dev->n_popped--;
     /* The ring is aligned to 4, so an entry is not one atomic store; the index publishes it. */
-    if (likely(vq->used_p))
-        memcpy(vq->used_p + off, &entry, sizeof entry);
-    else
-        used_store_slow(vq, off, &entry, sizeof entry);
+    memcpy(vq->used_p + RING_ENTRIES + 8u * slot, &entry, sizeof entry);
     vq->used_next++;
 }
 

@@ -53,6 +53,14 @@ window_map(struct bp_virtio *dev, uint64_t gpa, struct window *w)
     return err ? err : BP_E_FAULT;
 }
 
+static void
+window_hot(struct bp_virtio *dev, const struct window *w)
+{
+    dev->hot_gpa = w->gpa;
+    dev->hot_len = w->len;
+    dev->hot_p = w->p;
+}
+
 struct window *
 window_at(struct bp_virtio *dev, uint64_t gpa, int *ret_err)
 {
@@ -62,7 +70,7 @@ window_at(struct bp_virtio *dev, uint64_t gpa, int *ret_err)
     for (unsigned i = 0; i < N_WINDOWS; i++) {
         w = &dev->windows[i];
         if (gpa - w->gpa < w->len) {
-            dev->window_hit = i;
+            window_hot(dev, w);
             return w;
         }
     }
@@ -78,7 +86,7 @@ window_at(struct bp_virtio *dev, uint64_t gpa, int *ret_err)
         *ret_err = err;
         return NULL;
     }
-    dev->window_hit = (uint32_t)(w - dev->windows);
+    window_hot(dev, w);
     return w;
 }
 
@@ -94,6 +102,7 @@ windows_close(struct bp_virtio *dev)
         w->len = 0;
     }
     dev->windows_full = 0;
+    dev->hot_len = 0;
 }
 
 void *
@@ -143,20 +152,30 @@ bounces_end(struct bp_virtq *vq, uint16_t head, int write)
     vq->bounces[head] = NULL;
 }
 
+/* A pointer into some window back to its guest address; 0 when it is in none. */
+static int
+window_gpa(const struct bp_virtio *dev, const void *p, uint64_t *ret_gpa)
+{
+    for (unsigned i = 0; i < N_WINDOWS; i++) {
+        const struct window *w = &dev->windows[i];
+
+        if ((uintptr_t)p - (uintptr_t)w->p < w->len) {
+            *ret_gpa = w->gpa + ((uintptr_t)p - (uintptr_t)w->p);
+            return 1;
+        }
+    }
+    return 0;
+}
+
 void
 chain_dirty(struct bp_virtio *dev, const struct bp_virtq_chain *chain)
 {
-    const struct bp_iovec *v = chain->iov + chain->n_out;
+    const struct bp_iovec *v = chain->iov + chain->n_out, *end = v + chain->n_in;
 
-    for (uint32_t n = chain->n_in; n; n--, v++) {
-        const struct window *w = &dev->windows[dev->window_hit];
-        uint64_t off = (uint64_t)((uintptr_t)v->base - (uintptr_t)w->p);
+    for (; v < end; v++) {
+        uint64_t off = (uintptr_t)v->base - (uintptr_t)dev->hot_p, gpa = dev->hot_gpa + off;
 
-        for (unsigned i = 0; unlikely(off >= w->len) && i < N_WINDOWS; i++) {
-            w = &dev->windows[i];
-            off = (uint64_t)((uintptr_t)v->base - (uintptr_t)w->p);
-        }
-        if (likely(off < w->len))
-            dev->dirty(dev->inst, w->gpa + off, v->len);
+        if (likely(off < dev->hot_len) || window_gpa(dev, v->base, &gpa))
+            dev->dirty(dev->inst, gpa, v->len);
     }
 }

@@ -142,6 +142,8 @@ BP_EXPORT uint64_t bpt_alloc(struct bpt_machine *, uint64_t len, uint64_t align)
 /* 1: the page of gpa was said to be written (write(), dirty(), unmap()) since the last clear. */
 BP_EXPORT int bpt_dirty(struct bpt_machine *, uint64_t gpa);
 BP_EXPORT void bpt_dirty_clear(struct bpt_machine *);
+/* What dirty_wanted() tells plugins; on at first. */
+BP_EXPORT void bpt_dirty_log(struct bpt_machine *, int on);
 /* The memory of bp.ram/1 named `name`, and where it is placed (BP_RAM_NOWHERE); NULL: none. */
 BP_EXPORT void *bpt_device_ram(struct bpt_machine *, const char *id, const char *name,
                                uint64_t *ret_gpa);

@@ -41,6 +41,12 @@ struct bp_mem_if {
     int (*unmap)(bp_inst, struct bp_map *, uint64_t dirty_off, uint64_t dirty_len);
     /* The same for a mapping that is kept: says that a range was written through it. [any] */
     void (*dirty)(bp_inst, uint64_t gpa, uint64_t len);
+    /*
+     * Where to see, after a write, whether dirty() is of use: while the number there is 0 nobody
+     * keeps a log, and a later log will not miss the write. Constant for the life of the instance.
+     * NULL, as a member or a result: always call dirty(). [ctx]
+     */
+    const uint32_t *(*dirty_wanted)(bp_inst);
 };
 
 #endif
