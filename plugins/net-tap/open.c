@@ -198,6 +198,11 @@ tap_open(struct tap *tap)
     struct bp_value v = {.size = sizeof v};
     int err;
 
+    tap->vhost = BP_NET_VHOST_AUTO;
+    if (tap->host->prop(tap->inst, "vhost", &v) == 0 && v.n && v.s)
+        tap->vhost = strcmp(v.s, "off") == 0  ? BP_NET_VHOST_OFF
+                     : strcmp(v.s, "on") == 0 ? BP_NET_VHOST_ON
+                                              : BP_NET_VHOST_AUTO;
     tap->n_queues = 1;
     if (tap->host->prop(tap->inst, "queues", &v) == 0 && v.n)
         tap->n_queues = (uint32_t)v.i;

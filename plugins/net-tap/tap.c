@@ -24,16 +24,17 @@ set_watch(struct tap *tap, struct queue *q)
     uint32_t mask = (want_read ? (uint32_t)BP_EV_READ : 0u) |
                     (q->tx_blocked && !q->taken ? (uint32_t)BP_EV_WRITE : 0u);
 
-    if (!tap->running || tap->down || !tap->client)
-        mask = 0;
+    /* While somebody else reads it, we still want to hear of its end. */
+    bool wanted = tap->running && !tap->down && tap->client && (mask || q->taken);
+
     /* A watch for nothing would still report an interface that was deleted, for ever. */
-    if (mask == 0 && q->watched) {
+    if (!wanted && q->watched) {
         tap->ev->close(tap->inst, q->watch);
         q->watched = false;
-    } else if (mask && !q->watched) {
+    } else if (wanted && !q->watched) {
         q->watched = tap->ev->watch(tap->inst, q->fd, mask,
                                     COOKIE_QUEUE + (uint32_t)(q - tap->queue), &q->watch) == 0;
-    } else if (mask && mask != q->mask) {
+    } else if (wanted && mask != q->mask) {
         tap->ev->modify(tap->inst, q->watch, mask);
     }
     q->mask = mask;
@@ -128,6 +129,8 @@ net_tap_event(void *self, uint32_t cookie, uint32_t mask)
         if (BP_HAS(struct bp_net_client, tap->client, sendable))
             tap->client->sendable(tap->client->user, cookie - COOKIE_QUEUE);
     }
+    if (q->taken && mask & (BP_EV_ERROR | BP_EV_HANGUP))
+        interface_gone(tap);
     read_queue(tap, q);
 }
 
@@ -141,6 +144,7 @@ net_tap_info(void *be, struct bp_net_info *ret_info)
     info.tx_offloads = info.rx_offloads = tap->offloads;
     info.max_queues = tap->n_queues;
     info.link_up = !tap->down;
+    info.vhost = tap->vhost;
     memcpy(ret_info, &info, size < sizeof info ? size : sizeof info);
     ret_info->size = size;
     return 0;
@@ -368,11 +372,14 @@ net_tap_destroy(void *self)
     {                                                                                              \
         .size = sizeof(struct bp_prop), .type = TYPE, .name = NAME, __VA_ARGS__                    \
     }
+static const char *const vhost_choices[] = {"auto", "on", "off", NULL};
 static const struct bp_prop props[] = {
     PROP("ifname", BP_STR, .flags = BP_P_PRIMARY,
          .help = "tap interface; made for the time of the run when there is none"),
     PROP("fd", BP_FD, .flags = BP_P_LIST,
          .help = "instead of ifname: descriptors of an open tap, one for each queue"),
+    PROP("vhost", BP_ENUM, .def = "auto", .choices = vhost_choices,
+         .help = "let the host's kernel move the packets (/dev/vhost-net)"),
     PROP("queues", BP_INT, .def = "1", .min = 1, .max = QUEUES_MAX, .help = "queue pairs"),
 };
 

@@ -37,6 +37,7 @@ struct tap {
     uint32_t n_queues;
     char name[IFNAMSIZ];
     uint32_t offloads; /* what the kernel's TUNSETOFFLOAD took when it was tried */
+    uint32_t vhost;    /* BP_NET_VHOST_* */
     bool running;
     bool down; /* the interface went away */
     bp_event again;

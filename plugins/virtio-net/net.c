@@ -59,9 +59,11 @@ net_set_pairs(struct net *net, uint32_t pairs)
     if (pairs < 1 || pairs > net->max_pairs)
         return BP_E_RANGE;
     err = net->be->set_queues(net->be_self, pairs);
-    if (!err)
-        net->pairs = pairs;
-    return err;
+    if (err)
+        return err;
+    net->pairs = pairs;
+    vhost_update(net);
+    return 0;
 }
 
 uint32_t
@@ -115,6 +117,7 @@ net_driver_ready(void *self)
 
     for (uint32_t i = 0; i < net->pairs; i++)
         net->be->ready(net->be_self, i);
+    vhost_update(net);
 }
 
 static void
@@ -145,6 +148,7 @@ to_power_on(struct net *net)
 static int
 net_driver_reset(void *self)
 {
+    vhost_stop(self);
     to_power_on(self);
     return 0; /* what was sent was sent: nothing is in flight */
 }
@@ -246,6 +250,7 @@ join_backend(struct net *net)
     net->offered_tx = info.tx_offloads;
     net->offered_rx = info.rx_offloads;
     net->link_up = info.link_up;
+    net->vhost_wanted = info.vhost;
     net->mtu = info.mtu >= 68 && info.mtu <= 65535 ? (uint16_t)info.mtu : 0;
     net->max_pairs = 1;
     if (net->host->prop(net->inst, "queues", &queues) == 0 && queues.n)
@@ -337,6 +342,8 @@ net_realize(void *self)
         return BP_E_NOMEM;
     err = net->ev->soft(net->inst, "again", COOKIE_AGAIN, &net->again);
     if (!err)
+        err = vhost_open(net, net->vhost_wanted);
+    if (!err)
         err = make_device(net);
     if (err)
         return err;
@@ -357,7 +364,12 @@ net_realize(void *self)
 static int
 net_start(void *self)
 {
-    return bp_virtio_start(((struct net *)self)->vdev);
+    struct net *net = self;
+    int err = bp_virtio_start(net->vdev);
+
+    if (!err)
+        vhost_update(net);
+    return err;
 }
 
 static int
@@ -365,6 +377,7 @@ net_quiesce(void *self)
 {
     struct net *net = self;
 
+    vhost_stop(net);
     tx_park(net);
     return bp_virtio_quiesce(net->vdev);
 }
@@ -509,6 +522,7 @@ net_destroy(void *self)
 
     if (net->attached)
         (void)net->be->attach(net->be_self, NULL);
+    vhost_close(net);
     bp_virtio_free(net->vdev);
     rx_fini(net);
     tx_fini(net);

@@ -3,7 +3,8 @@
  * net.h - the parts of the virtio network device (virtio 1.2, 5.1).
  *
  * net.c is the class and the device's registers, rx.c and tx.c move packets, ctrl.c obeys the
- * control queue, filter.c decides which packets the driver wants. All of it is [ctx].
+ * control queue, filter.c decides which packets the driver wants, vhost.c lets the kernel do it
+ * all. All of it is [ctx].
  */
 #ifndef VIRTIO_NET_H
 #define VIRTIO_NET_H
@@ -62,6 +63,8 @@ struct tx {
     uint32_t n_iov;
 };
 
+struct vhost; /* vhost.c's */
+
 struct net {
     const struct bp_host *host;
     bp_inst inst;
@@ -83,6 +86,8 @@ struct net {
     struct bp_iovec *rx_iov;
     struct bp_virtq_chain *rx_chains;
     struct tx tx[PAIRS_MAX];
+    uint32_t vhost_wanted; /* BP_NET_VHOST_* */
+    struct vhost *vhost;   /* NULL: never used */
     struct bp_virtq_chain ctrl_chain;
 };
 
@@ -99,11 +104,22 @@ void tx_fini(struct net *net);
 void tx_run(struct net *net, uint32_t pair);
 /* Gives a waiting chain back to the queue, so that no mapping is held. */
 void tx_park(struct net *net);
+void tx_park_pair(struct net *net, uint32_t pair);
 /* Forgets waiting chains: the driver reset the device. */
 void tx_reset(struct net *net);
 
 /* ctrl.c */
 void ctrl_run(struct net *net, struct bp_virtq *vq);
+
+/* vhost.c */
+int vhost_open(struct net *net, uint32_t wanted);
+void vhost_close(struct net *net);
+/* Hands over and takes back as the state of driver and machine asks for. */
+void vhost_update(struct net *net);
+/* Takes everything back. */
+void vhost_stop(struct net *net);
+/* The kernel has that pair. */
+bool vhost_has(const struct net *net, uint32_t pair);
 
 /* filter.c */
 void filter_reset(struct filter *f, const uint8_t mac[6]);

@@ -160,7 +160,8 @@ rx_receive(void *user, uint32_t queue, const struct bp_iovec *iov, uint32_t n_io
     struct bp_net_hdr hdr;
     int n;
 
-    if (!vq || queue >= net->pairs || !bp_virtio_live(net->vdev) || !bp_virtq_enabled(vq))
+    if (!vq || queue >= net->pairs || vhost_has(net, queue) || !bp_virtio_live(net->vdev) ||
+        !bp_virtq_enabled(vq))
         return 0;
     if (len < HDR_LEN || len > HDR_LEN + FRAME_MAX || !net->link_up)
         return 0;
@@ -187,6 +188,6 @@ rx_received(void *user, uint32_t queue)
     struct net *net = user;
     struct bp_virtq *vq = bp_virtio_queue(net->vdev, 2 * queue);
 
-    if (vq && queue < net->max_pairs)
+    if (vq && queue < net->max_pairs && !vhost_has(net, queue))
         bp_virtq_flush(vq);
 }

@@ -133,7 +133,7 @@ tx_run(struct net *net, uint32_t pair)
     struct tx *tx = &net->tx[pair];
     unsigned n = 0;
 
-    if (!vq || pair >= net->pairs || !bp_virtio_live(net->vdev))
+    if (!vq || pair >= net->pairs || !bp_virtio_live(net->vdev) || vhost_has(net, pair))
         return;
     for (; n < TURN; n++) {
         if (!tx->pending && bp_virtq_pop(vq, &tx->chain) <= 0)
@@ -150,13 +150,20 @@ tx_run(struct net *net, uint32_t pair)
 }
 
 void
+tx_park_pair(struct net *net, uint32_t pair)
+{
+    struct tx *tx = &net->tx[pair];
+
+    if (tx->pending)
+        bp_virtq_unpop(bp_virtio_queue(net->vdev, 2 * pair + 1), &tx->chain);
+    tx->pending = false;
+}
+
+void
 tx_park(struct net *net)
 {
     for (uint32_t i = 0; i < net->max_pairs; i++)
-        if (net->tx[i].pending) {
-            bp_virtq_unpop(bp_virtio_queue(net->vdev, 2 * i + 1), &net->tx[i].chain);
-            net->tx[i].pending = false;
-        }
+        tx_park_pair(net, i);
 }
 
 void

@@ -114,8 +114,10 @@ bp_virtq_take_back(struct bp_virtq *vq, uint16_t last_avail)
     if (!vq->handed)
         return;
     virtq_hand_end(vq);
+    if (!vq->enabled) /* the driver has reset it: it begins anew, at 0 */
+        return;
     vq->last_avail = last_avail;
-    if (!vq->enabled || !bp_virtio_live(dev))
+    if (!bp_virtio_live(dev))
         return;
     if (virtq_open(vq, &why)) {
         bp_virtio_broken(dev, why);

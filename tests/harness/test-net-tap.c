@@ -11,6 +11,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -487,6 +488,136 @@ test_descriptors(void)
     eq_int(if_nametoindex("t0"), 0, "... and closed in the end");
 }
 
+static uint32_t
+vhost_of(const char *props)
+{
+    struct bpt_machine *m = open_tap(props);
+    struct bp_net_info info = {.size = sizeof info};
+
+    client_join(&dev, m, "wire");
+    dev.net->info(dev.be, &info);
+    bpt_free(m);
+    return info.vhost;
+}
+
+/* What somebody else reads: a vhost device, here nobody. */
+static void
+test_taken(void)
+{
+    struct bpt_machine *m = open_tap("ifname=t0,vhost=off");
+    int s;
+
+    interface_up("t0", 1);
+    s = host_open("t0", 0);
+    client_join(&dev, m, "wire");
+    bpt_start(m);
+    eq_int(dev.net->take_fd(dev.be, 1, 1), BP_E_RANGE, "a queue that is not there cannot be taken");
+    ok(dev.net->take_fd(dev.be, 0, 1) >= 0, "one that is can");
+    host_send(s, 0x11);
+    bpt_poll(m, 0);
+    eq_int(next_fill(&dev), -1, "... and is not read any more");
+    dev.net->take_fd(dev.be, 0, 0);
+    bpt_poll(m, 1000);
+    eq_int(next_fill(&dev), 0x11, "until it is given back");
+    dev.net->take_fd(dev.be, 0, 1);
+    interface_delete("t0");
+    bpt_poll(m, 1000);
+    eq_int(dev.changed, 1, "that the interface is deleted is noticed all the same");
+    bpt_poll(m, 0);
+    eq_int(bpt_poll(m, 0), 0, "... once");
+    close(s);
+    eq_int(bpt_free(m), 0, "no rule of the ABI was broken");
+    eq_int(vhost_of("ifname=t0"), BP_NET_VHOST_AUTO, "vhost is auto by default");
+    eq_int(vhost_of("ifname=t0,vhost=on"), BP_NET_VHOST_ON, "... or on");
+    eq_int(vhost_of("ifname=t0,vhost=off"), BP_NET_VHOST_OFF, "... or off");
+}
+
+/* ---- A card, and the host's kernel ---- */
+
+enum { RX, TX };
+
+static int
+used(void *user)
+{
+    return bpt_vq_used(user)[1] != ((struct bpt_vq *)user)->last_used;
+}
+
+/* A packet each way through the card's rings. */
+static void
+exchange(struct bpt_machine *m, struct bpt_virtio *card, int s, uint8_t fill, const char *when)
+{
+    struct bpt_vq *rx = bpt_virtio_queue(card, RX);
+    struct bpt_sg in = {bpt_alloc(m, 2000, 16), 2000, 1}, out = {bpt_alloc(m, 200, 16), 112, 0};
+    struct pollfd p = {.fd = s, .events = POLLIN};
+    uint8_t got[200];
+    uint32_t len = 0;
+
+    memset(bpt_ram(m, out.gpa, HDR), 0, HDR);
+    frame_make((uint8_t *)bpt_ram(m, out.gpa, 112) + HDR, 100, fill);
+    eq_int(bpt_vq_do(bpt_virtio_queue(card, TX), &out, 1, NULL), 0, when);
+    ok(poll(&p, 1, 5000) == 1 && recv(s, got, sizeof got, 0) == 100 && got[99] == fill,
+       "... what the driver sends arrives");
+    bpt_vq_add(rx, &in, 1, 0);
+    bpt_vq_kick(rx);
+    bpt_poll(m, 0);
+    host_send(s, (uint8_t)(fill + 1));
+    bpt_until(m, used, rx);
+    ok(bpt_vq_get(rx, &len) >= 0 && len == HDR + 100 &&
+           ((uint8_t *)bpt_ram(m, in.gpa, 112))[111] == fill + 1,
+       "... and what the host sends");
+    bpt_poll(m, 0);
+    ok(bpt_virtio_irq(card) & 1, "... with an interrupt");
+}
+
+static void
+test_kernel(const char *bus, const char *vhost)
+{
+    int have = access("/dev/vhost-net", R_OK | W_OK) == 0, s, err;
+    unsigned fds = bpt_open_fds();
+    struct bpt_machine *m = bpt_new(64 << 20, 0);
+    struct bpt_virtio *card;
+    char text[64];
+
+    printf("# a card on %s, vhost = %s\n", bus, vhost);
+    if (strcmp(bus, "pci") == 0)
+        bpt_load(m, "pci", "pci", NULL);
+    snprintf(text, sizeof text, "ifname=t0,vhost=%s", vhost);
+    bpt_load(m, "net-tap", "wire", text);
+    bpt_load(m, "virtio-net", "net0", "netdev=wire");
+    err = bpt_realize_all(m);
+    if (strcmp(vhost, "on") == 0 && !have) {
+        ok(err && strstr(bpt_error(m), "vhost = on, but"), "a host without vhost is refused");
+        eq_int(bpt_free(m), 0, "no rule of the ABI was broken");
+        return;
+    }
+    eq_int(err, 0, "the card is made");
+    interface_up("t0", 1);
+    s = host_open("t0", 0);
+    bpt_start(m);
+    card = bpt_virtio_find(m, 1, 0);
+    bpt_virtio_setup(card, UINT64_MAX, 3);
+    eq_int(bpt_logged(m, "queue pair 0 uses vhost"), have && strcmp(vhost, "off") != 0,
+           "the kernel has the queues if it can and may");
+    exchange(m, card, s, 0x10, "a driver starts");
+    exchange(m, card, s, 0x20, "it goes on");
+    bpt_quiesce(m);
+    eq_int(bpt_maps(m), 0, "no mapping is left while the machine stands");
+    bpt_start(m);
+    exchange(m, card, s, 0x30, "it goes on after a stop");
+    eq_int(bpt_state_roundtrip(m, "net0"), 0, "its state is saved and loaded");
+    exchange(m, card, s, 0x40, "it goes on after that");
+    bpt_virtio_reset(card);
+    bpt_virtio_setup(card, UINT64_MAX & ~(UINT64_C(1) << 29), 3);
+    exchange(m, card, s, 0x50, "a driver without EVENT_IDX, after a reset");
+    bpt_reset(m);
+    card = bpt_virtio_find(m, 1, 0); /* on PCI it has to be placed anew */
+    bpt_virtio_setup(card, UINT64_MAX, 3);
+    exchange(m, card, s, 0x60, "a machine reset");
+    close(s);
+    eq_int(bpt_free(m), 0, "no rule of the ABI was broken");
+    eq_int(bpt_open_fds(), fds, "no descriptor is left");
+}
+
 /* Every call of the host's fails in turn. */
 static void
 test_host_failures(void)
@@ -539,6 +670,11 @@ main(void)
     test_queues();
     test_offloads();
     test_descriptors();
+    test_taken();
+    test_kernel("pci", "off");
+    test_kernel("pci", "auto");
+    test_kernel("pci", "on");
+    test_kernel("mmio", "on");
     test_host_failures();
     return done_testing();
 }

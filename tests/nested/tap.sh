@@ -39,21 +39,46 @@ busybox udhcpd -f "$tmp/udhcpd.conf" >"$tmp/udhcpd.log" 2>&1 &
 busybox httpd -f -p 192.168.77.1:8000 -h "$tmp/www" &
 iperf3 -s >"$tmp/iperf3.log" 2>&1 &
 
-for machine in pc:cloud:2 microvm:cloud:1; do
-  IFS=: read -r machine kernel count <<<"$machine"
-  name="$kernel kernel, $machine, tap"
+# Whether a thread of the kernel's works for the hypervisor: it is named after the thread that
+# asked for it.
+vhost_runs() {
+  local task
+  for task in /proc/"$vm_pid"/task/*; do
+    grep -qx "vhost-${task##*/}" /proc/[0-9]*/comm && return
+  done
+  return 1
+}
+
+# The first leaves it to the default to use the kernel's vhost_net.
+for machine in pc:cloud:2:auto microvm:cloud:1:off; do
+  IFS=: read -r machine kernel count vhost <<<"$machine"
+  name="$kernel kernel, $machine, tap, vhost = $vhost"
   vm_new
   # shellcheck disable=SC2034 # read by lib.sh
   platform=$machine flavour=$kernel cpus=$count
   mac=52:54:00:be:ef:1$count
   nets=("netdev = \"tap:tap0\"  mac = \"$mac\"")
+  if [ "$vhost" = off ] && [ "$vmm" = backplane ]; then
+    nets=("netdev = wire  mac = \"$mac\"")
+    # shellcheck disable=SC2034 # read by lib.sh
+    more='net-tap wire { ifname = tap0  vhost = off }'
+  fi
   disks=("drive = \"file:$tmp/root\"")
   cmdline="root=/dev/vda rw test=net test.gateway=192.168.77.1 test.mac=$mac"
   cmdline+=" test.url=http://192.168.77.1:8000/file test.sum=$sum test.upload=7000 test.iperf=1"
   # Its input stays open: nc takes an end there for the end of the conversation.
   busybox nc -l -p 7000 >"$tmp/upload" <&5 &
   receiver=$!
-  vm_run "$machine"
+  vm_start "$machine"
+  vm_wait '^@@ set address'
+  if [ "$vmm" != backplane ] || [ ! -c /dev/vhost-net ]; then
+    skip "$name: who moves the packets" "this needs /dev/vhost-net and Backplane"
+  elif [ "$vhost" = off ]; then
+    not_ok "$name: the hypervisor moves the packets" vhost_runs
+  else
+    ok "$name: the kernel moves the packets" vhost_runs
+  fi
+  vm_end
   kill "$receiver" 2>/dev/null
   vm_passed "$name"
   ok "$name: the address is one of the lease" grep -q '^192\.168\.77\.[234][0-9]$' <<<"$(vm_value address)"

@@ -44,6 +44,14 @@ struct bp_net_info {
     uint32_t link_up;
     uint8_t mac[6]; /* a hardware address to use when the config gives none; zero = none */
     uint8_t pad[2];
+    uint32_t vhost; /* BP_NET_VHOST_*: what to do with take_fd() */
+};
+
+/* bp_net_info.vhost */
+enum {
+    BP_NET_VHOST_OFF = 0,
+    BP_NET_VHOST_AUTO = 1, /* when it can be had; the device says nothing otherwise */
+    BP_NET_VHOST_ON = 2,   /* without it the device cannot be made */
 };
 
 struct bp_net_client {
