@@ -475,6 +475,41 @@ test_receive_edges(void)
     bench_close(&b);
 }
 
+/* A ring of four descriptors, and packets with offloads that the driver has not. */
+static void
+test_receive_small(void)
+{
+    struct bp_net_hdr hdr = {.flags = BP_NET_HDR_NEEDS_CSUM};
+    uint8_t packet[HDR + 100] = {0};
+    struct bp_iovec iov = {packet, sizeof packet};
+    struct bench b;
+    struct bpt_vq *vq;
+
+    bench_wire(&b);
+    bench_open(&b, NULL, ALL, 0);
+    bpt_virtio_negotiate(b.dev, ALL & ~(BIT(F_GUEST_CSUM) | BIT(F_GUEST_TSO4)));
+    vq = bpt_vq_new(b.dev, RX, 4);
+    bpt_vq_enable(vq, 1);
+    bpt_virtio_driver_ok(b.dev);
+    for (int i = 0; i < 3; i++)
+        add_rx(&b, bpt_alloc(b.m, 100, 16), 100);
+    eq_int(receive(&b, all_ones, 1000), BP_E_AGAIN, "a packet waits while the ring has room");
+    add_rx(&b, bpt_alloc(b.m, 100, 16), 100);
+    eq_int(receive(&b, all_ones, 1000), 0, "... and is dropped when it can never fit");
+    ok(bpt_vq_get(vq, NULL) == BP_E_AGAIN, "... without using a buffer");
+    memset(packet + HDR, 0xff, 6);
+    memcpy(packet, &hdr, sizeof hdr);
+    b.wire.client->receive(b.wire.client->user, 0, &iov, 1, sizeof packet);
+    hdr = (struct bp_net_hdr){.gso_type = 1};
+    memcpy(packet, &hdr, sizeof hdr);
+    b.wire.client->receive(b.wire.client->user, 0, &iov, 1, sizeof packet);
+    b.wire.client->received(b.wire.client->user, 0);
+    ok(bpt_vq_get(vq, NULL) == BP_E_AGAIN, "what the driver cannot read is dropped");
+    eq_int(receive(&b, all_ones, 50), 0, "a plain packet");
+    ok(bpt_vq_get(vq, NULL) >= 0, "... arrives");
+    bench_close(&b);
+}
+
 /* A command: its answer, or -1 when none was written. */
 static int
 control(struct bench *b, uint32_t index, const void *command, uint32_t len)
@@ -641,6 +676,7 @@ main(void)
         test_headers();
         test_receive();
         test_receive_edges();
+        test_receive_small();
         test_filters();
         test_commands();
         test_queue_pairs();
