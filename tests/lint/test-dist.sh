@@ -5,8 +5,13 @@
 [ -e "$top_srcdir/.git" ] && command -v git >/dev/null || skip_all 'no git here'
 . "$top_srcdir/tests/lint/lib.sh"
 ${MAKE:-make} -s -C "$top_builddir" print-dist >"$tmp/raw" 2>"$tmp/err" || { cat "$tmp/err"; exit 1; }
-# Names are relative to the top, or begin with it.
-sed -e "s|^$top_srcdir/||" -e 's|^\./||' -e 's|^\.\./||' "$tmp/raw" | sort -u >"$tmp/dist"
+# Names are relative to the top of the source, or lead there from the build folder.
+while read -r name; do
+  case $name in
+    /* | ../*) (cd "$top_builddir" && realpath -m --relative-to="$top_srcdir" "$name") ;;
+    *) echo "${name#./}" ;;
+  esac
+done <"$tmp/raw" | sort -u >"$tmp/dist"
 forgotten() {
   while read -r file; do
     [ -f "$file" ] || continue
