@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The tarball has every file that git has, but for what only git and CI want.
 . "$top_srcdir/tests/tap.sh"
-[ -e "$top_srcdir/.git" ] && command -v git >/dev/null || skip_all 'no git here'
 . "$top_srcdir/tests/lint/lib.sh"
 ${MAKE:-make} -s -C "$top_builddir" print-dist >"$tmp/raw" 2>"$tmp/err" || { cat "$tmp/err"; exit 1; }
 # Names are relative to the top of the source, or lead there from the build folder.
