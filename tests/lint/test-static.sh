@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # cppcheck and clang-tidy over every C file. It takes minutes, so `make check` leaves it out and
-# `make lint` sets LINT_STATIC. The checks that are on, and why others are off, are in .clang-tidy.
+# `make lint-static` sets LINT_STATIC. The checks that are on, and why others are off, are in .clang-tidy.
 . "$top_srcdir/tests/tap.sh"
-[ -n "$LINT_STATIC" ] || skip_all 'it takes minutes: make lint'
+[ -n "$LINT_STATIC" ] || skip_all 'it takes minutes: make lint-static'
 . "$top_srcdir/tests/lint/lib.sh"
 flags="-std=gnu11 -D_GNU_SOURCE -DHAVE_CONFIG_H -I$top_builddir -I. -Isdk/include -Isdk/virtio -Isdk/harness
   $(for package in glib-2.0 libconfuse liburing slirp; do
