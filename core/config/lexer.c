@@ -190,7 +190,7 @@ lexer_next(struct lexer *lex, struct lexer_token *ret_token, GError **error)
         token.kind = LEXER_END;
         end = lex->at;
     } else if (strchr("={}(),", *lex->at)) {
-        token.kind = *lex->at;
+        token.kind = (guchar)*lex->at;
     } else if (lex->at[0] == '+' && lex->at[1] == '=') {
         token.kind = LEXER_APPEND;
         end++;

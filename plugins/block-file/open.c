@@ -281,7 +281,7 @@ file_close(struct block_file *f)
 int
 file_refresh(struct block_file *f)
 {
-    uint64_t end, old = f->bytes;
+    uint64_t end = 0, old = f->bytes;
     int err = read_size(f, &end);
 
     if (err || end < f->block_size) {

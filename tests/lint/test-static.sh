@@ -6,6 +6,7 @@
 [ -n "$LINT_STATIC" ] || skip_all 'it takes minutes: make lint-static'
 . "$top_srcdir/tests/lint/lib.sh"
 flags="-std=gnu11 -D_GNU_SOURCE -DHAVE_CONFIG_H -I$top_builddir -I. -Isdk/include -Isdk/virtio -Isdk/harness
+  $(for folder in plugins/*-common; do echo "-I$folder"; done)
   $(for package in glib-2.0 libconfuse liburing slirp; do
     pkg-config --cflags $package 2>/dev/null; done | sed 's/-I/-isystem /g')"
 files=$(sources '^(core|plugins|sdk)/.*\.c$' | grep -v '^sdk/example/')
@@ -13,7 +14,7 @@ if command -v cppcheck >/dev/null; then
   # shellcheck disable=SC2086
   ok 'cppcheck' cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
     --suppressions-list=tests/lint/cppcheck.supp -j 2 -D__GNUC__=12 -D__x86_64__ -D_GNU_SOURCE -DPLUGINDIR='"/"' \
-    -DCONFDIR='"/"' -I. -Isdk/include $files
+    -DCONFDIR='"/"' '-D__attribute__(x)=' -I. -Isdk/include $files
 else
   skip 'cppcheck' 'not installed'
 fi
