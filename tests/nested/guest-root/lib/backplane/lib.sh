@@ -57,6 +57,7 @@ kernel_content() {
   return 0
 }
 
+# udhcpc waits for ever on an interface that is down, and a network may well have no server.
 dhcp() { # INTERFACE
-  ip link set "$1" up && udhcpc -q -n -t 5 -T 2 -i "$1" -s /lib/backplane/dhcp
+  ip link set "$1" up && timeout 60 udhcpc -q -n -t 5 -T 2 -i "$1" -s /lib/backplane/dhcp
 }
