@@ -444,6 +444,60 @@ misuse(void)
     finish();
 }
 
+/* What is under way when the machine stops is part of the state. */
+static void
+state(void)
+{
+    struct bpt_state *st;
+    struct bpt_sg sg;
+    uint64_t got = 0;
+
+    if (!ok(ports_machine("chardev=con,ports=agent,ports=logger") == 0, "3 ports"))
+        return;
+    sg = (struct bpt_sg){bpt_alloc(m, 64, 64), 10, 0};
+    memcpy(bpt_ram(m, sg.gpa, 10), "0123456789", 10);
+    con.room = 3;
+    bpt_vq_add(queue(1), &sg, 1, 0);
+    bpt_vq_kick(queue(1));
+    bpt_poll(m, 0);
+    say(0, CTL_READY, 1);
+    eq_int(bpt_quiesce(m), 0, "stop");
+    eq_int(bpt_save(m, "c", &st), 0, "save");
+    ok(bpt_state_get(st, "port.0", "transmitted", &got) == 0 && got == 3, "three bytes are gone");
+    ok(bpt_state_get(st, "port.1", "messages", &got) == 0 && got != 0, "a message waits");
+    eq_int(bpt_state_roundtrip(m, "c"), 0, "save, reset, load, save");
+    bpt_state_put(st, "port.1", "messages", 1 << 20);
+    ok(bpt_restore(m, "c", st) < 0, "an impossible message is refused");
+    bpt_state_put(st, "port.1", "messages", 0);
+    bpt_state_put(st, "port.2", "ready", 2);
+    ok(bpt_restore(m, "c", st) < 0, "a flag of 2 is refused");
+    bpt_state_put(st, "port.2", "ready", 0);
+    bpt_state_put(st, "port.0", NULL, 9);
+    ok(bpt_restore(m, "c", st) < 0, "another version is refused");
+    bpt_state_put(st, "port.0", NULL, 1);
+    bpt_state_put(st, "port.1", "messages", 1);
+    eq_int(bpt_restore(m, "c", st), 0, "the same without these is taken");
+    bpt_state_free(st);
+    eq_int(bpt_start(m), 0, "on");
+    con.room = 100;
+    con.client->writable(con.client->user);
+    ok(con.n_out == 10 && !memcmp(con.out, "0123456789", 10),
+       "the rest goes out, and only the rest");
+    give_buffers(8, 128);
+    ok(read_messages() == 3 && came(1, 1, CTL_ADD, 1, NULL), "the messages come");
+
+    con.room = 3;
+    bpt_vq_add(queue(1), &sg, 1, 0);
+    bpt_vq_kick(queue(1));
+    bpt_poll(m, 0);
+    eq_int(bpt_virtio_setup(dev, UINT64_MAX, 8), 0, "a reset in the middle of a chain");
+    con.room = 100;
+    con.n_out = 0;
+    eq_int(bpt_vq_do(queue(1), &sg, 1, NULL), 0, "the next");
+    eq_int(con.n_out, 10, "begins at its beginning");
+    finish();
+}
+
 static void
 bad_configs(void)
 {
@@ -489,6 +543,7 @@ main(void)
     handshake();
     ports_data();
     misuse();
+    state();
     bad_configs();
     failing_host();
     return done_testing();

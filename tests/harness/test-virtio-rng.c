@@ -16,13 +16,15 @@ static struct bpt_virtio *dev;
 static struct bpt_vq *vq;
 
 /* The plugin finds this before the C library's. */
-static int dry;
+static int dry, endless = -1;
 static unsigned asked;
 
 BP_EXPORT ssize_t
 getrandom(void *buf, size_t n, unsigned flags)
 {
     asked++;
+    if (endless >= 0 && asked < 10000) /* a driver that offers more while it is served */
+        bpt_vq_publish(vq, (uint16_t)endless);
     if (dry) {
         errno = EAGAIN;
         return -1;
@@ -132,6 +134,25 @@ dry_source(void)
 }
 
 static void
+endless_driver(void)
+{
+    struct bpt_sg sg;
+
+    if (!ok(machine(NULL) == 0, "starts"))
+        return;
+    sg = (struct bpt_sg){bpt_alloc(m, 4096, 64), 8, 1};
+    endless = bpt_vq_add(vq, &sg, 1, 0);
+    asked = 0;
+    bpt_vq_notify(vq);
+    bpt_pump(m);
+    ok(asked > 1 && asked < 200, "a driver that never stops is left after %u requests", asked);
+    bpt_advance(m, 20000000);
+    ok(asked > 100 && asked < 400, "and served again later: %u", asked);
+    endless = -1;
+    eq_int(bpt_free(m), 0, "no rule of the ABI is broken");
+}
+
+static void
 sources(void)
 {
     struct bpt_sg sg;
@@ -186,6 +207,7 @@ main(void)
         return 99;
     fills();
     dry_source();
+    endless_driver();
     sources();
     failing_host();
     return done_testing();
