@@ -28,4 +28,20 @@ for bus in pci mmio; do
   ok "$bus: net: with an ARP reply" says $bus.out '^net: operation=00000002$'
   ok "$bus: net: that comes from 10.0.2.2" says $bus.out '^net: from=0a000202$'
 done
+
+# What the disk's file does not take is the guest's I/O error and nobody's signal.
+{ printf 'the first sector\n'; head -c 65000 /dev/zero; } >"$tmp/disk"
+# A thread that writes with a system call of its own gets the signal.
+sed -i 's/"file:disk"/slow/' "$tmp/pci.conf"
+echo 'block-file slow { path = disk  aio = threads }' >>"$tmp/pci.conf"
+case $SAN_CFLAGS in
+  *thread*) skip 'a disk file that may not be written' "the thread sanitizer's start writes a file of its own" ;;
+  *)
+    (ulimit -f 0 && exec timeout 60 "$top_builddir/run" run "$tmp/pci.conf" 2>&1) </dev/null | cat >"$tmp/full.out"
+    status=${PIPESTATUS[0]}
+    ok 'a disk file that may not be written: the guest goes on to its end' status_is 61
+    ok 'a disk file that may not be written: the operator is told' says full.out 'write of 512 bytes at 512: File too large'
+    not_ok 'a disk file that may not be written: it is not' grep -q '^written by the guest$' "$tmp/disk"
+    ;;
+esac
 done_testing
