@@ -16,14 +16,10 @@ static const struct flag_name class_flags[] = {{BP_C_PARALLEL, "parallel"},
                                                {BP_C_REPLACEABLE, "replaceable"},
                                                {BP_C_SHARED, "shared"},
                                                {0, NULL}};
-static const struct flag_name prop_flags[] = {{BP_P_REQUIRED, "required"},
-                                              {BP_P_RUNTIME, "runtime"},
-                                              {BP_P_SECRET, "secret"},
-                                              {BP_P_DEPRECATED, "deprecated"},
-                                              {BP_P_LIST, "list"},
-                                              {BP_P_PRIMARY, "primary"},
-                                              {BP_P_MUST_EXIST, "must-exist"},
-                                              {0, NULL}};
+static const struct flag_name prop_flags[] = {
+    {BP_P_REQUIRED, "required"},     {BP_P_RUNTIME, "runtime"}, {BP_P_SECRET, "secret"},
+    {BP_P_DEPRECATED, "deprecated"}, {BP_P_LIST, "list"},       {BP_P_PRIMARY, "primary"},
+    {BP_P_MUST_EXIST, "must-exist"}, {BP_P_PASS_ON, "pass-on"}, {0, NULL}};
 
 static char **
 flag_list(const struct flag_name *names, uint32_t flags)

@@ -88,7 +88,26 @@ link_primary(const struct plugin_class *cls, uint32_t *ret_index)
     return NULL;
 }
 
-/* The values of a back end of the short form: its primary property, and defaults. */
+/* The value that the section passes on to a back end made for it, or NULL. */
+static const struct config_value *
+link_passed_on(const struct link *l, const struct bp_prop *to)
+{
+    const struct bp_class *c = &l->inst->cls->c;
+
+    for (uint32_t i = 0; i < c->n_props; i++) {
+        const struct bp_prop *from = &c->props[i];
+        const struct config_value *value = &l->inst->values[i];
+
+        if ((from->flags & BP_P_PASS_ON) && value->src.line && value->n_items == 1 &&
+            from->type == to->type && !((from->flags | to->flags) & BP_P_LIST) &&
+            strcmp(from->name, to->name) == 0)
+            return value;
+    }
+    return NULL;
+}
+
+/* The values of a back end of the short form: its primary property, what is passed on to it, and
+ * defaults. */
 static gboolean
 link_fill(struct link *l, struct config_instance *made, const char *kind, const char *argument,
           GError **error)
@@ -102,6 +121,7 @@ link_fill(struct link *l, struct config_instance *made, const char *kind, const 
     for (uint32_t i = 0; i < cls->c.n_props; i++) {
         const struct bp_prop *prop = &cls->c.props[i];
         struct config_value *value = &made->values[i];
+        const struct config_value *passed = link_passed_on(l, prop);
         struct bp_value item;
         GError *why = NULL;
 
@@ -119,6 +139,9 @@ link_fill(struct link *l, struct config_instance *made, const char *kind, const 
             }
             value->src = *l->src;
             value_append(value, &item);
+        } else if (passed) {
+            value->src = passed->src;
+            value_append(value, &passed->items[0]);
         } else if (prop->flags & BP_P_REQUIRED) {
             return link_bad(error, l, "\"%s\" needs %s (%s); write %s%s", kind, prop->name,
                             prop->help, prop == primary ? kind : "a section ",

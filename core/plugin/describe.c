@@ -27,7 +27,7 @@
 #define DESCRIBE_CLASS_FLAGS (BP_C_PARALLEL | BP_C_INPROC_ONLY | BP_C_REPLACEABLE | BP_C_SHARED)
 #define DESCRIBE_PROP_FLAGS                                                                        \
     (BP_P_REQUIRED | BP_P_RUNTIME | BP_P_SECRET | BP_P_DEPRECATED | BP_P_LIST | BP_P_PRIMARY |     \
-     BP_P_MUST_EXIST)
+     BP_P_MUST_EXIST | BP_P_PASS_ON)
 
 struct class_box {
     struct plugin_class cls; /* first, so that a class leads to its box */

@@ -295,6 +295,7 @@ static const struct bp_prop props[] = {
      .link_iface = BP_IF_BLOCK},
     {.size = sizeof *props,
      .type = BP_BOOL,
+     .flags = BP_P_PASS_ON,
      .name = "readonly",
      .help = "refuse the guest's writes",
      .def = "false"},

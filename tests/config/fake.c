@@ -83,6 +83,7 @@ static const struct bp_prop fake_props[] = {
     PROP(.type = BP_STR, .name = "password", .help = "a secret", .flags = BP_P_SECRET),
     PROP(.type = BP_STR, .name = "colour", .help = "use label", .flags = BP_P_DEPRECATED),
     PROP(.type = BP_LINK, .name = "bus", .help = "what it is on", .link_iface = "test.bus/1"),
+    PROP(.type = BP_BOOL, .name = "readonly", .help = "as the disk's", .flags = BP_P_PASS_ON),
 };
 #elif defined FAKE_BLOCK
 static const struct bp_prop fake_props[] = {

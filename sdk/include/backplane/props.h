@@ -32,6 +32,8 @@ enum {
     BP_P_LIST = 16,       /* { a, b, c }; read item by item with prop_item() */
     BP_P_PRIMARY = 32,    /* what ARGUMENT sets in the short form "kind:argument" of a link */
     BP_P_MUST_EXIST = 64, /* PATH: `check` refuses a file that is missing or unreadable */
+    BP_P_PASS_ON = 128,   /* when set, also set in a back end that a short form of this section
+                           * makes, if that has a property of the same name and type */
 };
 
 struct bp_prop {
