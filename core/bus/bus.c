@@ -90,8 +90,7 @@ bus_region_new(struct bus *bus, const struct bus_region_config *config,
     return 0;
 }
 
-/* ---- Who covers what, under bus->lock ---------------------------------------------------------
- */
+/* ---- Who covers what, under bus->lock ------------------------------------------------------- */
 
 static bool
 ranges_meet(uint64_t a, uint64_t a_len, uint64_t b, uint64_t b_len)
@@ -221,8 +220,7 @@ bus_find_free(struct bus *bus, enum bus_space space, uint64_t lo, uint64_t hi, u
     return err;
 }
 
-/* ---- Placing, under bus->lock ------------------------------------------------------------------
- */
+/* ---- Placing, under bus->lock --------------------------------------------------------------- */
 
 static void
 place_ports(struct bus_region *region, uint64_t base)
@@ -348,8 +346,7 @@ bus_region_name(const struct bus_region *region)
     return region->name;
 }
 
-/* ---- Statistics --------------------------------------------------------------------------------
- */
+/* ---- Statistics ----------------------------------------------------------------------------- */
 
 static uint64_t
 stat_load(_Atomic uint64_t *counter)

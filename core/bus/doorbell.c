@@ -50,8 +50,7 @@ bus_ring(struct bus_region *region, uint64_t off, uint32_t width, uint64_t val)
     return rung;
 }
 
-/* ---- What the kernel knows, under bus->lock ---------------------------------------------------
- */
+/* ---- What the kernel knows, under bus->lock ------------------------------------------------- */
 
 static void
 bell_to_kernel(struct bus_region *region, struct bus_doorbell *bell, uint64_t base)
@@ -118,8 +117,7 @@ bus_detach(struct bus *bus)
     g_mutex_unlock(&bus->lock);
 }
 
-/* ---- Adding and removing ----------------------------------------------------------------------
- */
+/* ---- Adding and removing -------------------------------------------------------------------- */
 
 /* Publish what the region's doorbells are now. */
 static void

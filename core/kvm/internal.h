@@ -71,12 +71,11 @@ struct vcpu {
     struct vcpu_state state;
     _Atomic uint64_t exits;
     _Atomic int request; /* enum vcpu_request; written under vm->lock */
-    _Atomic(GThread *) self;
-    pthread_t pthread; /* valid once parked for the first time */
+    pthread_t thread;
+    bool has_thread; /* [main] */
 
-    GThread *thread; /* under vm->lock from here */
-    bool parked;
-    bool dead; /* it stopped by itself: only a reset makes it run again */
+    bool parked; /* under vm->lock from here */
+    bool dead;   /* it stopped by itself: only a reset makes it run again */
     GError *birth_error;
 };
 

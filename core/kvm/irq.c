@@ -72,8 +72,7 @@ irq_new(struct irq_router *router, const char *name)
     return irq;
 }
 
-/* ---- GSIs --------------------------------------------------------------------------------------
- */
+/* ---- GSIs ----------------------------------------------------------------------------------- */
 
 /* May a line of this kind be added to the pin? */
 static bool
@@ -150,8 +149,7 @@ irq_gsi(const struct irq *irq)
     return irq->is_line ? (int)irq->gsi : -EINVAL;
 }
 
-/* ---- Driving -----------------------------------------------------------------------------------
- */
+/* ---- Driving -------------------------------------------------------------------------------- */
 
 static int
 pin_ioctl(struct irq_router *router, uint32_t gsi, bool on)
@@ -220,8 +218,7 @@ irq_raise(struct irq *irq)
     return err;
 }
 
-/* ---- Eventfds ----------------------------------------------------------------------------------
- */
+/* ---- Eventfds ------------------------------------------------------------------------------- */
 
 int
 irq_fd_assign(const struct irq *irq, uint32_t gsi)
@@ -327,8 +324,7 @@ irq_router_connect(struct irq_router *router)
     return err;
 }
 
-/* ---- The end, and a new beginning --------------------------------------------------------------
- */
+/* ---- The end, and a new beginning ----------------------------------------------------------- */
 
 void
 irq_free(struct irq *irq)

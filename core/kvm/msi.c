@@ -58,8 +58,7 @@ irq_msi_raise(struct irq *irq)
     return err;
 }
 
-/* ---- Routes, under router->lock ----------------------------------------------------------------
- */
+/* ---- Routes, under router->lock ------------------------------------------------------------- */
 
 static struct kvm_irq_routing_entry *
 route_at(struct irq_router *router, uint32_t gsi)
@@ -146,8 +145,7 @@ irq_msi_commit(struct irq_router *router)
     return err;
 }
 
-/* ---- Connecting, under irq->lock ---------------------------------------------------------------
- */
+/* ---- Connecting, under irq->lock ------------------------------------------------------------ */
 
 int
 irq_msi_connect(struct irq *irq)

@@ -24,8 +24,7 @@
 #define KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES (1ULL << 0)
 #endif
 
-/* ---- The dump ----------------------------------------------------------------------------------
- */
+/* ---- The dump ------------------------------------------------------------------------------- */
 
 static void
 dump_segment(GString *out, const char *name, const struct kvm_segment *s)
@@ -136,8 +135,7 @@ vcpu_dump(struct vcpu *vcpu)
     return g_string_free(out, FALSE);
 }
 
-/* ---- The words ---------------------------------------------------------------------------------
- */
+/* ---- The words ------------------------------------------------------------------------------ */
 
 /* Instructions that instruction emulators are known to lack, by their bytes without prefixes. */
 static const char *

@@ -204,8 +204,7 @@ vcpu_state_reset(struct vcpu *vcpu, GError **error)
     return TRUE;
 }
 
-/* ---- The first instruction ---------------------------------------------------------------------
- */
+/* ---- The first instruction ------------------------------------------------------------------ */
 
 static struct kvm_segment
 segment(const struct boot_segment *from)

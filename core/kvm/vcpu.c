@@ -30,6 +30,8 @@
 
 #define KICK_SIGNAL SIGRTMIN
 
+static _Thread_local const struct vcpu *vcpu_current;
+
 static void
 kick_ignore(int signal)
 {
@@ -50,8 +52,7 @@ kick_install(void)
     }
 }
 
-/* ---- Making ------------------------------------------------------------------------------------
- */
+/* ---- Making --------------------------------------------------------------------------------- */
 
 static int
 vcpu_set_cpuid(const struct vcpu *vcpu)
@@ -112,7 +113,7 @@ vcpu_free(struct vcpu *vcpu)
 {
     if (vcpu == NULL)
         return;
-    g_assert(vcpu->thread == NULL);
+    g_assert(!vcpu->has_thread);
     g_ptr_array_remove(vcpu->vm->vcpus, vcpu);
     if (vcpu->run != MAP_FAILED)
         munmap(vcpu->run, vcpu->vm->run_size);
@@ -137,11 +138,10 @@ vcpu_exits(const struct vcpu *vcpu)
 bool
 vcpu_is_current(const struct vcpu *vcpu)
 {
-    return atomic_load_explicit(&vcpu->self, memory_order_relaxed) == g_thread_self();
+    return vcpu_current == vcpu;
 }
 
-/* ---- Running -----------------------------------------------------------------------------------
- */
+/* ---- Running -------------------------------------------------------------------------------- */
 
 static void
 vcpu_set_immediate_exit(struct vcpu *vcpu, uint8_t on)
@@ -219,8 +219,7 @@ vcpu_run(struct vcpu *vcpu)
     }
 }
 
-/* ---- The thread --------------------------------------------------------------------------------
- */
+/* ---- The thread ----------------------------------------------------------------------------- */
 
 static gboolean
 vcpu_thread_init(struct vcpu *vcpu, GError **error)
@@ -228,10 +227,9 @@ vcpu_thread_init(struct vcpu *vcpu, GError **error)
     sigset_t kick;
     char name[16];
 
+    vcpu_current = vcpu;
     snprintf(name, sizeof name, "vcpu %u", vcpu->index);
     thread_set_name(name);
-    atomic_store(&vcpu->self, g_thread_self());
-    vcpu->pthread = pthread_self();
     sigemptyset(&kick);
     sigaddset(&kick, KICK_SIGNAL);
     pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
@@ -247,8 +245,8 @@ vcpu_tell_paused(const struct vcpu *vcpu)
     (void)err; /* it has no kvmclock that could be told */
 }
 
-static gpointer
-vcpu_thread(gpointer data)
+static void *
+vcpu_thread(void *data)
 {
     struct vcpu *vcpu = data;
     struct vm *vm = vcpu->vm;
@@ -289,45 +287,54 @@ vcpu_thread(gpointer data)
     return NULL;
 }
 
-gboolean
-vcpu_start(struct vcpu *vcpu, GError **error)
+/* Wait until the thread has its attributes; an error if it did not get them. */
+static gboolean
+vcpu_wait_born(struct vcpu *vcpu, GError **error)
 {
     struct vm *vm = vcpu->vm;
-    GError *cause = NULL;
-    sigset_t all, before;
-    char name[16];
+    GError *cause;
 
-    g_assert(vcpu->thread == NULL);
-    kick_install();
-    snprintf(name, sizeof name, "vcpu %u", vcpu->index);
-    atomic_store(&vcpu->request, VCPU_PARK);
-    vcpu->parked = false;
-    /* Signals are for the main thread; the new one inherits this mask. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    vcpu->thread = g_thread_try_new(name, vcpu_thread, vcpu, &cause);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (vcpu->thread == NULL) {
-        g_set_error(error, CORE_ERROR, CORE_ERROR_HOST, "cannot start the thread of vCPU %u: %s",
-                    vcpu->index, cause->message);
-        g_error_free(cause);
-        return FALSE;
-    }
     g_mutex_lock(&vm->lock);
     while (!vcpu->parked)
         g_cond_wait(&vm->cond, &vm->lock);
     cause = g_steal_pointer(&vcpu->birth_error);
     g_mutex_unlock(&vm->lock);
-    if (cause) {
-        g_propagate_prefixed_error(error, cause, "vCPU %u: ", vcpu->index);
-        g_thread_join(g_steal_pointer(&vcpu->thread));
-        return FALSE;
-    }
-    return TRUE;
+    if (cause == NULL)
+        return TRUE;
+    g_propagate_prefixed_error(error, cause, "vCPU %u: ", vcpu->index);
+    pthread_join(vcpu->thread, NULL);
+    vcpu->has_thread = false;
+    return FALSE;
 }
 
-/* ---- All of them -------------------------------------------------------------------------------
- */
+gboolean
+vcpu_start(struct vcpu *vcpu, GError **error)
+{
+    const struct thread_attrs none = THREAD_ATTRS_DEFAULT;
+    sigset_t all, before;
+    int err;
+
+    g_assert(!vcpu->has_thread);
+    kick_install();
+    atomic_store(&vcpu->request, VCPU_PARK);
+    vcpu->parked = false;
+    /* Signals are for the main thread; the new one inherits this mask. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    err = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (err) {
+        g_set_error(error, CORE_ERROR, CORE_ERROR_HOST, "cannot start the thread of vCPU %u: %s",
+                    vcpu->index, g_strerror(err));
+        return FALSE;
+    }
+    vcpu->has_thread = true;
+    /* Nothing can go wrong with a plain thread, so it gets to its parking place while the caller
+     * goes on to load the kernel. */
+    return memcmp(&vcpu->attrs, &none, sizeof none) == 0 || vcpu_wait_born(vcpu, error);
+}
+
+/* ---- All of them ---------------------------------------------------------------------------- */
 
 /* Give every vCPU that has a thread a request; under vm->lock. */
 static void
@@ -336,13 +343,13 @@ vcpus_request(struct vm *vm, enum vcpu_request request)
     for (unsigned i = 0; i < vm->vcpus->len; i++) {
         struct vcpu *vcpu = vm->vcpus->pdata[i];
 
-        if (vcpu->thread == NULL)
+        if (!vcpu->has_thread)
             continue;
         g_assert(!vcpu_is_current(vcpu));
         atomic_store(&vcpu->request, request);
         if (request != VCPU_RUN && !vcpu->parked) {
             vcpu_set_immediate_exit(vcpu, 1);
-            pthread_kill(vcpu->pthread, KICK_SIGNAL);
+            pthread_kill(vcpu->thread, KICK_SIGNAL);
         }
     }
     g_cond_broadcast(&vm->cond);
@@ -354,7 +361,7 @@ vcpus_wait_parked(struct vm *vm)
     for (unsigned i = 0; i < vm->vcpus->len; i++) {
         struct vcpu *vcpu = vm->vcpus->pdata[i];
 
-        while (vcpu->thread && !vcpu->parked)
+        while (vcpu->has_thread && !vcpu->parked)
             g_cond_wait(&vm->cond, &vm->lock);
     }
 }
@@ -400,7 +407,8 @@ vcpus_stop(struct vm *vm)
     for (unsigned i = 0; i < vm->vcpus->len; i++) {
         struct vcpu *vcpu = vm->vcpus->pdata[i];
 
-        if (vcpu->thread)
-            g_thread_join(g_steal_pointer(&vcpu->thread));
+        if (vcpu->has_thread)
+            pthread_join(vcpu->thread, NULL);
+        vcpu->has_thread = false;
     }
 }

@@ -80,8 +80,8 @@ bool vcpu_is_current(const struct vcpu *vcpu); /* [any] */
 gboolean vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry, GError **error)
     __attribute__((warn_unused_result));
 
-/* Makes the thread, which then is parked. CORE_ERROR_HOST also when an affinity or scheduling class
- * is refused. [main] */
+/* Makes the thread, which is parked or about to be. CORE_ERROR_HOST also when an affinity or
+ * scheduling class is refused. [main] */
 gboolean vcpu_start(struct vcpu *vcpu, GError **error) __attribute__((warn_unused_result));
 
 /* All vCPUs of a VM at once. Not from a vCPU's thread; hold no lock that a handler may want. */

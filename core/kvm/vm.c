@@ -96,8 +96,7 @@ vm_phys_bits(const struct vm *vm)
     return cpuid_phys_bits(vm->cpuid);
 }
 
-/* ---- Memory slots ------------------------------------------------------------------------------
- */
+/* ---- Memory slots --------------------------------------------------------------------------- */
 
 static int
 vm_set_slot(void *ctx, uint32_t slot, uint32_t flags, uint64_t gpa, uint64_t len, void *hva)
@@ -126,8 +125,7 @@ const struct memory_slot_ops vm_slot_ops = {.set_slot = vm_set_slot, .get_dirty 
 G_STATIC_ASSERT(MEMORY_SLOT_LOG_DIRTY == KVM_MEM_LOG_DIRTY_PAGES);
 G_STATIC_ASSERT(MEMORY_SLOT_READONLY == KVM_MEM_READONLY);
 
-/* ---- Doorbells ---------------------------------------------------------------------------------
- */
+/* ---- Doorbells ------------------------------------------------------------------------------ */
 
 int
 vm_ioeventfd(void *ctx, bool assign, bool pio, uint64_t addr, uint32_t width, int64_t match, int fd)

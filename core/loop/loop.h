@@ -95,7 +95,7 @@ bool loop_is_current(struct loop *loop);
  * running or when called on its own thread. Hold no lock that a callback may want. */
 void loop_sync(struct loop *loop);
 
-/* ---- Sources: made and removed by any thread, at any time ------------------------------------ */
+/* ---- Sources: made and removed by any thread, at any time ----------------------------------- */
 
 /*
  * fd is watched for mask (BP_EV_READ, BP_EV_WRITE; hang-up and error are always reported),
