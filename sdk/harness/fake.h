@@ -157,6 +157,7 @@ struct bpt_machine {
     pthread_t thread;
     pthread_mutex_t lock;
     uint64_t host_flags;
+    uint32_t host_size; /* of a truncated bp_host, or 0 */
     struct bp_machine_info info;
     struct service services[N_SERVICES];
 

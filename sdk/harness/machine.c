@@ -77,6 +77,10 @@ inst_new(struct bpt_machine *m, const char *id, const struct bp_class *cls)
     in->group = in;
     in->host = fake_host;
     in->host.flags = m->host_flags;
+    if (m->host_size) {
+        memset((uint8_t *)&in->host + m->host_size, 0, sizeof in->host - m->host_size);
+        in->host.size = m->host_size;
+    }
     m->insts = xgrow(m->insts, m->n_insts, sizeof *m->insts);
     m->insts[m->n_insts++] = in;
     in->handle.v = m->serial << 24 | (uint64_t)m->slot << 16 | m->n_insts;
@@ -540,6 +544,8 @@ bpt_hide(struct bpt_machine *m, const char *iface)
 void
 bpt_truncate(struct bpt_machine *m, const char *iface, uint32_t size)
 {
+    if (strcmp(iface, "bp.host") == 0 && size >= sizeof size && size < sizeof fake_host)
+        m->host_size = size;
     for (unsigned i = 0; i < N_SERVICES; i++) {
         struct service *s = &m->services[i];
 

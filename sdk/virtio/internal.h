@@ -129,8 +129,8 @@ struct transport {
     void (*reset)(struct bp_virtio *);
     /* The interrupt of a queue as a descriptor; BP_E_NOTSUP when it has to go through queue_irq. */
     int (*queue_fd)(struct bp_virtio *, struct bp_virtq *, int *ret_fd) must_use;
-    /* After a load: interrupt lines as the registers say. */
-    void (*loaded)(struct bp_virtio *);
+    /* After a load: interrupt lines as they were. */
+    void (*loaded)(struct bp_virtio *, int pin);
     void (*free)(struct bp_virtio *);
 };
 

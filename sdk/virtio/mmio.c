@@ -73,6 +73,13 @@ mmio_level(struct bp_virtio *dev)
     dev->irq->level(dev->inst, dev->mmio.line, dev->isr != 0);
 }
 
+static void
+mmio_loaded(struct bp_virtio *dev, int pin)
+{
+    (void)pin;
+    mmio_level(dev);
+}
+
 static int
 mmio_queue_fd(struct bp_virtio *dev, struct bp_virtq *vq, int *ret_fd)
 {
@@ -91,7 +98,7 @@ static const struct transport mmio_transport = {
     .config_irq = mmio_config_irq,
     .reset = mmio_level,
     .queue_fd = mmio_queue_fd,
-    .loaded = mmio_level,
+    .loaded = mmio_loaded,
     .free = mmio_free,
 };
 

@@ -124,14 +124,12 @@ pci_queue_fd(struct bp_virtio *dev, struct bp_virtq *vq, int *ret_fd)
     return dev->irq->as_fd(dev->inst, pci->vectors[vq->vector], ret_fd, NULL);
 }
 
+/* The pin's level is our state, not the bus's, which may be loaded before or after us. */
 static void
-pci_loaded(struct bp_virtio *dev)
+pci_loaded(struct bp_virtio *dev, int pin)
 {
-    const struct pci_side *pci = &dev->pci;
-
-    /* The pin's level is part of our state, not of the bus's. */
-    dev->pci.intx = !dev->pci.intx;
-    pci_intx(dev, dev->isr && !(pci->bus_if->status(pci->bus.self, pci->fn) & BP_PCI_MSIX_ON));
+    dev->pci.intx = !pin;
+    pci_intx(dev, pin);
 }
 
 static void

@@ -53,6 +53,7 @@ enum {
     D_CFG_BAR,
     D_CFG_OFF,
     D_CFG_LEN,
+    D_PIN,
     D_N,
 };
 
@@ -70,6 +71,7 @@ device_fields(const struct bp_virtio *dev, struct field *f)
     f[D_CFG_BAR] = (struct field){"window-bar", dev->pci.cfg_bar, 0xff};
     f[D_CFG_OFF] = (struct field){"window-offset", dev->pci.cfg_off, UINT32_MAX};
     f[D_CFG_LEN] = (struct field){"window-length", dev->pci.cfg_len, UINT32_MAX};
+    f[D_PIN] = (struct field){"pin", (uint64_t)dev->pci.intx, 1};
 }
 
 enum {
@@ -197,6 +199,6 @@ bp_virtio_load(struct bp_virtio *dev, const struct bp_reader *r)
         dev->features = dev->features_driver;
     }
     dev->status = status;
-    dev->transport->loaded(dev);
+    dev->transport->loaded(dev, (int)f[D_PIN].val);
     return 0;
 }

@@ -487,6 +487,13 @@ test_lacks(void)
     eq_int(bpt_realize_all(m), BP_E_NOTSUP, "nor one that is not there");
     bpt_free(m);
     m = bpt_new(1 << 20, 0);
+    bpt_truncate(m, "bp.host", BP_UPTO(struct bp_host, open));
+    bpt_host_flags(m, BP_HOST_CHECK);
+    bpt_add(m, &dev_class, "a", NULL);
+    ok(!BP_HAS(struct bp_host, bpt_host(m, "a"), link_item) && bpt_realize_all(m) == 0,
+       "an older host has fewer functions");
+    bpt_free(m);
+    m = bpt_new(1 << 20, 0);
     bpt_add(m, &dev_class, "a", "peer=b");
     eq_int(bpt_realize_all(m), BP_E_NOENT, "a link to nobody is refused");
     eq_str(bpt_error(m), "a: peer: there is no 'b'", "and named");

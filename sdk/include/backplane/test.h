@@ -123,7 +123,8 @@ BP_EXPORT void bpt_inject(struct bpt_machine *, const char *id, uint64_t nth, in
 BP_EXPORT int bpt_injected(struct bpt_machine *);
 /* The host has no such service of the core. */
 BP_EXPORT void bpt_hide(struct bpt_machine *, const char *iface);
-/* The host's table of that service ends after size bytes, as an older core's would. */
+/* The host's table of that service ends after size bytes, as an older core's would. "bp.host" is
+ * struct bp_host itself, for plugins loaded from now on. */
 BP_EXPORT void bpt_truncate(struct bpt_machine *, const char *iface, uint32_t size);
 /* bp.mem/1 map(): 0 = all there is in one piece (the default); 1 = never (BP_E_NOTSUP); a multiple
  * of 4096 = windows that end at each multiple of it. Windows are mappings of their own with a hole

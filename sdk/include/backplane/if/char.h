@@ -38,7 +38,8 @@ struct bp_char_if {
     /* Bytes from the device: how many were taken, 0 to n, without blocking; after fewer than n,
      * writable() follows. Bytes to a closed peer are taken and dropped. [ctx] */
     uint64_t (*write)(void *be, const void *buf, uint64_t n);
-    /* The device can take input (again); none is delivered before the first call. [ctx] */
+    /* The device can take input (again); none is delivered before the first call, nor from within
+     * any. [ctx] */
     void (*ready)(void *be);
     /* 1: somebody is at the other end. [ctx] */
     int (*connected)(void *be);
