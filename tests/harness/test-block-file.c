@@ -85,9 +85,9 @@ on_done(struct bp_block_req *req, int result)
 }
 
 static int
-submit(struct call *c, uint32_t op, uint64_t off, uint64_t len)
+submit_with(struct call *c, uint8_t *buf, uint32_t op, uint64_t off, uint64_t len)
 {
-    *c = (struct call){.iov = {data, len}};
+    *c = (struct call){.iov = {buf, len}};
     c->req = (struct bp_block_req){
         .size = sizeof c->req,
         .op = op,
@@ -99,6 +99,12 @@ submit(struct call *c, uint32_t op, uint64_t off, uint64_t len)
         .user = c,
     };
     return blk->submit(be, &c->req);
+}
+
+static int
+submit(struct call *c, uint32_t op, uint64_t off, uint64_t len)
+{
+    return submit_with(c, data, op, off, len);
 }
 
 static int
@@ -193,9 +199,9 @@ requests(const char *aio)
     eq_int(run(77, 0, 512), BP_E_NOTSUP, "unknown request: NOTSUP");
     eq_int(run(BP_BLOCK_FLUSH, 0, 0), 0, "flush");
 
-    eq_int(submit(&c[0], BP_BLOCK_READ, 0, 512), 0, "first of queue_depth = 2");
-    eq_int(submit(&c[1], BP_BLOCK_READ, 0, 512), 0, "second");
-    eq_int(submit(&c[2], BP_BLOCK_READ, 0, 512), BP_E_AGAIN, "third: AGAIN");
+    eq_int(submit_with(&c[0], data, BP_BLOCK_READ, 0, 512), 0, "first of queue_depth = 2");
+    eq_int(submit_with(&c[1], data + 512, BP_BLOCK_READ, 0, 512), 0, "second");
+    eq_int(submit_with(&c[2], data + 1024, BP_BLOCK_READ, 0, 512), BP_E_AGAIN, "third: AGAIN");
     ok(!c[0].done && !c[1].done, "nothing is done before commit");
     blk->commit(be);
     eq_int(bpt_quiesce(m), 0, "quiesce waits for both");

@@ -66,6 +66,8 @@ main(int argc, char **argv)
     memset(&after, 0, sizeof after);
     tcgetattr(slave, &before);
     pid = fork();
+    if (pid < 0)
+        return 99;
     if (pid == 0) {
         login_tty(slave);
         execvp(argv[2], argv + 2);

@@ -94,7 +94,7 @@ write_one(int fd)
         g_error("write: %s", g_strerror(errno));
 }
 
-/* ---- fd watches ------------------------------------------------------------------------------ */
+/* ---- fd watches ----------------------------------------------------------------------------- */
 
 static void
 drain(void *user, uint32_t mask)
@@ -170,8 +170,7 @@ test_watch(struct loop_clock *clock)
     loop_free(loop);
 }
 
-/* ---- Timers -----------------------------------------------------------------------------------
- */
+/* ---- Timers --------------------------------------------------------------------------------- */
 
 static void
 rearm(void *user, uint32_t mask)
@@ -319,8 +318,7 @@ test_virtual_clock(void)
     loop_clock_free(clock);
 }
 
-/* ---- Soft events, doorbells, removal -----------------------------------------------------------
- */
+/* ---- Soft events, doorbells, removal -------------------------------------------------------- */
 
 static void
 kick_self_once(void *user, uint32_t mask)
@@ -424,8 +422,7 @@ test_doorbell(struct loop_clock *clock)
     loop_free(loop);
 }
 
-/* ---- Threads -----------------------------------------------------------------------------------
- */
+/* ---- Threads -------------------------------------------------------------------------------- */
 
 struct shared {
     GMutex lock;

@@ -123,7 +123,9 @@ start_job(int ready[2])
         for (;;)
             pause();
     }
-    return read(ready[0], &c, 1) == 1 ? pid : -1;
+    if (pid < 0 || read(ready[0], &c, 1) != 1)
+        _exit(0); /* a pid of -1 is everybody */
+    return pid;
 }
 
 static int
