@@ -13,7 +13,9 @@
 #include <backplane/if/acpi.h>
 #include <backplane/if/block.h>
 #include <backplane/if/char.h>
+#include <backplane/if/display.h>
 #include <backplane/if/event.h>
+#include <backplane/if/input.h>
 #include <backplane/if/io.h>
 #include <backplane/if/irq.h>
 #include <backplane/if/machine.h>

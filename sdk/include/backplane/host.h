@@ -4,7 +4,7 @@
  *
  * Everything else is asked for by name: services of the core (bp.io/1, bp.irq/1, bp.mem/1,
  * bp.ram/1, bp.event/1, bp.machine/1) with query(), services of other plugins (bp.pci-bus/1,
- * bp.acpi/1, bp.block/1, bp.net/1, bp.char/1) with link().
+ * bp.acpi/1, bp.block/1, bp.net/1, bp.char/1, bp.display/1, bp.input/1) with link().
  */
 #ifndef BACKPLANE_HOST_H
 #define BACKPLANE_HOST_H
