@@ -15,7 +15,7 @@
 
 #include <backplane/log.h>
 
-#include "stream.h"
+#include "common/char/stream.h"
 
 #define FILE_BUFFER 4096
 

@@ -5,8 +5,7 @@
 . "$top_srcdir/tests/tap.sh"
 [ -n "$LINT_STATIC" ] || skip_all 'it takes minutes: make lint-static'
 . "$top_srcdir/tests/lint/lib.sh"
-flags="-std=gnu11 -D_GNU_SOURCE -DHAVE_CONFIG_H -I$top_builddir -I. -Isdk/include -Isdk/virtio -Isdk/harness
-  $(for folder in plugins/*-common; do echo "-I$folder"; done)
+flags="-std=gnu11 -D_GNU_SOURCE -DHAVE_CONFIG_H -I$top_builddir -I. -Isdk/include -Isdk/virtio -Isdk/harness -Iplugins
   $(for package in glib-2.0 libconfuse liburing slirp; do
     pkg-config --cflags $package 2>/dev/null; done | sed 's/-I/-isystem /g')"
 files=$(sources '^(core|plugins|sdk)/.*\.c$' | grep -v '^sdk/example/')

@@ -43,20 +43,15 @@ freestanding() {
     grep -vE '/log\.h:[0-9]*:#include <(stdarg|stdio)\.h>'
 }
 none 'the public headers are freestanding, but for log.h' freestanding
-# A plugin's own files are in its folder, or in one plugins/*-common that holds no plugin.
+# A plugin's own files are in its folder; what several share is in plugins/common/NAME, which holds no plugin.
 strangers() {
-  for file in $(sources '^plugins/[^/]*/.*\.[ch]$'); do
-    folder=${file#plugins/}; folder=${folder%%/*}
-    grep -HnE '#[ 	]*include[ 	]*"' "$file" | grep -vE "#[ 	]*include[ 	]*\"([^/\"]*|(\\.\\./|plugins/)($folder|[a-z]*-common)/[^\"]*)\""
-  done
+  # shellcheck disable=SC2046
+  found '#[ 	]*include[ 	]*"' $(sources '^plugins/.*\.[ch]$') | grep -vE '#[ 	]*include[ 	]*"([^/"]*|common/[a-z-]*/[^/"]*)"'
 }
 none 'a plugin includes no other plugin: link to its interface' strangers
-commons() { # a -common folder with a plugin in it would be a way around
-  for folder in plugins/*-common; do
-    [ ! -d "$folder" ] || grep -Hn 'BP_PLUGIN' "$folder"/*.[ch]
-  done
-}
-none 'what plugins share is no plugin' commons
+# A shared folder with a plugin in it would be a way around.
+# shellcheck disable=SC2046
+none 'what plugins share is no plugin' found 'BP_PLUGIN' $(sources '^plugins/common/.*\.[ch]$')
 # From below: each folder of the core uses what is left of it, and its own.
 order='memory boot kvm,bus,loop plugin config machine cli'
 layers() {

@@ -2,13 +2,13 @@
 /*
  * stream.h - descriptors on one side, a bp.char/1 client on the other.
  *
- * The part that all char back ends have in common, compiled into each of them: a buffer for input
+ * The part that all char back ends have in common, linked into each of them: a buffer for input
  * that the device has no room for yet, watches that wait for exactly what can be used, and writes
  * that never block. It knows no terminal, socket or file: its owner opens and closes descriptors
  * and is told when one of them ends.
  */
-#ifndef CHAR_COMMON_STREAM_H
-#define CHAR_COMMON_STREAM_H
+#ifndef COMMON_CHAR_STREAM_H
+#define COMMON_CHAR_STREAM_H
 
 #include <stdbool.h>
 

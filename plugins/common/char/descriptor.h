@@ -3,8 +3,8 @@
  * descriptor.h - reading and writing a descriptor without blocking, whatever is behind it and
  * whoever else uses it.
  */
-#ifndef CHAR_COMMON_DESCRIPTOR_H
-#define CHAR_COMMON_DESCRIPTOR_H
+#ifndef COMMON_CHAR_DESCRIPTOR_H
+#define COMMON_CHAR_DESCRIPTOR_H
 
 #include <stddef.h>
 #include <sys/types.h>
