@@ -3,8 +3,8 @@
  * net.h - the parts of the virtio network device (virtio 1.2, 5.1).
  *
  * net.c is the class and the device's registers, rx.c and tx.c move packets, ctrl.c obeys the
- * control queue, filter.c decides which packets the driver wants, vhost.c lets the kernel do it
- * all. All of it is [ctx].
+ * control queue, filter.c decides which packets the driver wants, state.c saves and loads, vhost.c
+ * lets the kernel do it all. All of it is [ctx].
  */
 #ifndef VIRTIO_NET_H
 #define VIRTIO_NET_H
@@ -125,6 +125,10 @@ bool vhost_has(const struct net *net, uint32_t pair);
 void filter_reset(struct filter *f, const uint8_t mac[6]);
 bool filter_wants(const struct filter *f, const uint8_t *frame, uint64_t len);
 bool filter_vlan(struct filter *f, uint16_t id, bool on);
+
+/* state.c */
+int net_save(void *self, const struct bp_writer *w);
+int net_load(void *self, const struct bp_reader *r);
 
 /* net.c */
 uint32_t net_rx_offloads_of(uint64_t features);
