@@ -180,13 +180,6 @@ line_event(void *user, uint32_t what)
 int
 line_attach(struct serial *s)
 {
-    struct bp_char_client client = {
-        .size = sizeof client,
-        .user = s,
-        .receive = line_receive,
-        .writable = line_writable,
-        .event = line_event,
-    };
     struct bp_link link = {.size = sizeof link};
     const struct bp_char_if *be;
     int err;
@@ -196,7 +189,14 @@ line_attach(struct serial *s)
     if (err)
         return err == BP_E_NOENT ? 0 : err;
     be = link.iface;
-    err = be->attach(link.self, &client);
+    s->client = (struct bp_char_client){
+        .size = sizeof s->client,
+        .user = s,
+        .receive = line_receive,
+        .writable = line_writable,
+        .event = line_event,
+    };
+    err = be->attach(link.self, &s->client);
     if (err)
         return bp_failf(s->host, s->inst, err, "chardev '%s' %s", link.id,
                         err == BP_E_BUSY ? "already belongs to another device"

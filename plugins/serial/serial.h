@@ -23,6 +23,7 @@ struct serial {
 
     const struct bp_char_if *be; /* NULL: nothing is plugged in */
     void *be_self;
+    struct bp_char_client client;
 
     struct uart uart;
 

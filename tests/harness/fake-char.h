@@ -15,7 +15,8 @@
 
 struct fake_char {
     struct bp_char_client client;
-    uint8_t out[1 << 18]; /* what the device wrote */
+    const struct bp_char_client *given; /* where it stays until it is detached */
+    uint8_t out[1 << 18];               /* what the device wrote */
     uint64_t out_n;
     uint64_t allow; /* bytes that it still takes; UINT64_MAX: any number */
     int stuck;      /* it took too few: writable() is owed */
@@ -32,6 +33,7 @@ fake_attach(void *be, const struct bp_char_client *client)
 
     if (client && f->client.receive)
         return BP_E_BUSY;
+    f->given = client;
     if (client)
         f->client = *client;
     else

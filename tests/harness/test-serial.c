@@ -1126,9 +1126,23 @@ test_failing_host(void)
     ok(started, "every host call may fail once (%d calls)", (int)n - 2);
 }
 
+/* A back end may keep the pointer that it was given. */
+static void
+test_client_stays(void)
+{
+    begin("port=0x3f8,irq=4,chardev=c0");
+    out(3, 3);
+    out(0, 'x');
+    flush();
+    ok(be.given && memcmp(be.given, &be.client, sizeof be.client) == 0,
+       "what it attached is still where it was");
+    end("the client");
+}
+
 int
 main(void)
 {
+    test_client_stays();
     test_reset_values();
     test_plain_registers();
     test_wide_accesses();

@@ -76,7 +76,8 @@ struct bp_block_if {
     uint32_t size, flags;
     /* [ctx] */
     int (*info)(void *be, struct bp_block_info *ret_info);
-    /* Once, before the first request; NULL detaches. BP_E_BUSY: another device has it. [ctx] */
+    /* Once, before the first request; NULL detaches, and until then the client stays as and where
+     * it is. BP_E_BUSY: another device has it. [ctx] */
     int (*attach)(void *be, const struct bp_block_client *);
     /*
      * 0: accepted, done() will follow. BP_E_AGAIN: full; try again after a done(). Another error:

@@ -33,7 +33,8 @@ struct bp_char_client {
 
 struct bp_char_if {
     uint32_t size, flags;
-    /* NULL detaches. BP_E_BUSY: another device has it. [ctx] */
+    /* NULL detaches; until then the client stays as and where it is. BP_E_BUSY: another device has
+     * it. [ctx] */
     int (*attach)(void *be, const struct bp_char_client *);
     /* Bytes from the device: how many were taken, 0 to n, without blocking; after fewer than n,
      * writable() follows. Bytes to a closed peer are taken and dropped. [ctx] */

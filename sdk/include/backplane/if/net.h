@@ -75,7 +75,8 @@ struct bp_net_client {
 struct bp_net_if {
     uint32_t size, flags;
     int (*info)(void *be, struct bp_net_info *ret_info); /* [ctx] */
-    /* NULL detaches: no more calls into the client. BP_E_BUSY: another device has it. [ctx] */
+    /* NULL detaches: no more calls into the client, which until then stays as and where it is.
+     * BP_E_BUSY: another device has it. [ctx] */
     int (*attach)(void *be, const struct bp_net_client *);
     /* How many queue pairs are used, from 1. [ctx] */
     int (*set_queues)(void *be, uint32_t n);
