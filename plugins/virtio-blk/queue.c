@@ -40,13 +40,6 @@ give_back(struct blk_req *r)
 }
 
 void
-queue_put(struct blk_req *r)
-{
-    r->queue->pushed = true;
-    give_back(r);
-}
-
-void
 queue_stall(struct blk_req *r)
 {
     struct blk_dev *d = r->queue->dev;

@@ -17,8 +17,8 @@ struct header {
     uint64_t sector;
 };
 
-void
-request_end(struct blk_req *r, uint8_t status)
+static inline __attribute__((always_inline)) void
+end(struct blk_req *r, uint8_t status)
 {
     uint32_t written = status == BLK_S_OK ? r->written : r->chain.in_len == 1;
 
@@ -30,29 +30,71 @@ request_end(struct blk_req *r, uint8_t status)
 }
 
 void
-request_submit(struct blk_req *r)
+request_end(struct blk_req *r, uint8_t status)
 {
-    struct blk_dev *d = r->queue->dev;
+    end(r, status);
+}
+
+static void
+submit_failed(struct blk_req *r, int err)
+{
+    if (err == BP_E_AGAIN)
+        queue_stall(r);
+    else
+        request_end(r, err == BP_E_NOTSUP ? BLK_S_UNSUPP : BLK_S_IOERR);
+}
+
+static inline void
+submit(struct blk_dev *d, struct blk_req *r)
+{
     int err = d->block->submit(d->be, &r->io);
 
-    if (err == 0) {
-        d->in_flight++;
-        d->uncommitted = true;
-    } else if (err == BP_E_AGAIN) {
-        queue_stall(r);
-    } else {
-        request_end(r, err == BP_E_NOTSUP ? BLK_S_UNSUPP : BLK_S_IOERR);
+    if (unlikely(err)) {
+        submit_failed(r, err);
+        return;
     }
+    d->in_flight++;
+    d->uncommitted = true;
+}
+
+void
+request_submit(struct blk_req *r)
+{
+    submit(r->queue->dev, r);
 }
 
 static void
 next_segment(struct blk_req *r)
 {
-    const struct blk_segment *s = &req_segments(r)[r->segment++];
+    const struct blk_segment *s = &req_segments(r)[r->n_segments - r->n_left--];
 
     r->io.offset = s->sector * BLK_SECTOR;
     r->io.len = (uint64_t)s->num_sectors * BLK_SECTOR;
     r->io.flags = r->io.op == BP_BLOCK_ZERO && (s->flags & 1) ? BP_BLOCK_UNMAP : 0;
+}
+
+/* Failures, resets, and requests of several steps. */
+static void
+done_slow(struct blk_dev *d, struct blk_req *r, int result)
+{
+    if (d->resetting) {
+        request_end(r, BLK_S_IOERR);
+        if (d->in_flight == 0) {
+            d->resetting = false;
+            bp_virtio_reset_done(d->vdev);
+        }
+    } else if (result < 0) {
+        request_end(r, BLK_S_IOERR);
+    } else if (r->n_left > 0) {
+        next_segment(r);
+        submit(d, r);
+    } else if (r->sync) {
+        r->sync = false;
+        r->io.op = BP_BLOCK_FLUSH;
+        submit(d, r);
+    } else {
+        request_end(r, BLK_S_OK);
+    }
 }
 
 void
@@ -62,24 +104,10 @@ request_done(struct bp_block_req *io, int result)
     struct blk_dev *d = r->queue->dev;
 
     d->in_flight--;
-    if (d->resetting) {
-        request_end(r, BLK_S_IOERR);
-        if (d->in_flight == 0) {
-            d->resetting = false;
-            bp_virtio_reset_done(d->vdev);
-        }
-    } else if (result < 0) {
-        request_end(r, BLK_S_IOERR);
-    } else if (r->segment < r->n_segments) {
-        next_segment(r);
-        request_submit(r);
-    } else if (r->sync) {
-        r->sync = false;
-        r->io.op = BP_BLOCK_FLUSH;
-        request_submit(r);
-    } else {
-        request_end(r, BLK_S_OK);
-    }
+    if (likely(result == 0 && !d->resetting && !r->n_left && !r->sync))
+        end(r, BLK_S_OK);
+    else
+        done_slow(d, r, result);
 }
 
 /* Is [sector, sector + len) on the disk? */
@@ -91,18 +119,6 @@ in_range(const struct blk_dev *d, uint64_t sector, uint64_t len)
     return len % BLK_SECTOR == 0 && sector <= capacity && len / BLK_SECTOR <= capacity - sector;
 }
 
-/* Finds the status byte, the last one that the device may write, and returns its iovec. */
-static struct bp_iovec *
-find_status(struct blk_req *r)
-{
-    struct bp_iovec *last = r->iov + r->chain.n_out + r->chain.n_in - 1;
-
-    while (last->len == 0)
-        last--;
-    r->status = (uint8_t *)last->base + last->len - 1;
-    return last;
-}
-
 static void
 cut(struct blk_req *r, struct bp_iovec *iov, uint64_t front, uint64_t back)
 {
@@ -112,40 +128,46 @@ cut(struct blk_req *r, struct bp_iovec *iov, uint64_t front, uint64_t back)
     iov->len -= front + back;
 }
 
-static void
-start_transfer(struct blk_req *r, uint32_t op, uint64_t sector, struct bp_iovec *status_iov)
+/* Points io.iov at the data: what is left without header and status. Returns its length. */
+static inline uint64_t
+find_data(struct blk_req *r, uint32_t op)
 {
-    struct blk_dev *d = r->queue->dev;
-    struct bp_iovec *iov = r->iov, *end = r->iov + r->chain.n_out;
+    struct bp_iovec *iov = r->iov, *end = iov + r->chain.n_out;
     uint64_t len, skip = sizeof(struct header);
 
     if (op == BP_BLOCK_WRITE) {
         len = r->chain.out_len - skip;
         for (; skip > 0 && skip >= iov->len; iov++)
             skip -= iov->len;
-        if (skip > 0)
+        if (unlikely(skip > 0))
             cut(r, iov, skip, 0);
     } else {
         len = r->chain.in_len - 1;
         iov = end;
-        end = status_iov + 1;
-        if (status_iov->len > 1)
-            cut(r, status_iov, 0, 1);
-        else
-            end--;
+        end += r->chain.n_in - 1; /* the last has the status byte */
+        if (unlikely(end->len > 1))
+            cut(r, end++, 0, 1);
     }
-    if (!in_range(d, sector, len) || (op == BP_BLOCK_WRITE && d->readonly)) {
+    r->io.iov = iov;
+    r->io.n_iov = (uint32_t)(end - iov);
+    return len;
+}
+
+static inline void
+start_transfer(struct blk_dev *d, struct blk_req *r, uint32_t op, uint64_t sector)
+{
+    uint64_t len = find_data(r, op);
+
+    if (unlikely(!in_range(d, sector, len) || (op == BP_BLOCK_WRITE && d->readonly))) {
         request_end(r, BLK_S_IOERR);
-    } else if (len == 0) {
+    } else if (unlikely(len == 0)) {
         request_end(r, BLK_S_OK);
     } else {
         r->io.op = op;
         r->io.offset = sector * BLK_SECTOR;
         r->io.len = len;
-        r->io.iov = iov;
-        r->io.n_iov = (uint32_t)(end - iov);
         r->sync = op == BP_BLOCK_WRITE && !d->writeback;
-        request_submit(r);
+        submit(d, r);
     }
 }
 
@@ -175,7 +197,7 @@ copy_segments(struct blk_req *r, uint32_t op)
             !in_range(d, seg.sector, (uint64_t)seg.num_sectors * BLK_SECTOR))
             return BLK_S_IOERR;
         if (seg.num_sectors > 0)
-            s[r->n_segments++] = seg;
+            s[r->n_segments++] = seg; /* over what was copied and checked */
     }
     return BLK_S_OK;
 }
@@ -198,8 +220,9 @@ start_segments(struct blk_req *r, uint32_t op, int feature)
     }
     r->io.op = op;
     r->sync = op == BP_BLOCK_ZERO && !d->writeback;
+    r->n_left = r->n_segments;
     next_segment(r);
-    request_submit(r);
+    submit(d, r);
 }
 
 static void
@@ -216,45 +239,29 @@ get_id(struct blk_req *r)
     request_end(r, BLK_S_OK);
 }
 
-void
-request_start(struct blk_req *r)
+static void
+no_status(struct blk_req *r)
 {
     struct blk_dev *d = r->queue->dev;
-    struct bp_iovec *status_iov;
-    struct header h;
 
-    if (r->chain.in_len == 0) {
-        bp_virtq_push(r->queue->vq, &r->chain, 0);
-        queue_put(r);
-        bp_virtio_broken(d->vdev, "request without room for its status");
-        return;
-    }
-    r->io.flags = 0;
-    r->cut = NULL;
-    r->sync = false;
-    r->segment = r->n_segments = 0;
-    r->written = (uint32_t)r->chain.in_len;
-    status_iov = find_status(r);
-    if (r->chain.n_out > 0 && r->iov[0].len >= sizeof h) {
-        memcpy(&h, r->iov[0].base, sizeof h);
-        __asm__ volatile("" ::: "memory"); /* h is a copy; the compiler must not look again */
-    } else if (bp_virtq_copy_out(&r->chain, 0, &h, sizeof h) != sizeof h) {
-        request_end(r, BLK_S_IOERR);
-        return;
-    }
-    switch (le32toh(h.type)) {
-    case BLK_T_IN:
-        start_transfer(r, BP_BLOCK_READ, le64toh(h.sector), status_iov);
-        break;
-    case BLK_T_OUT:
+    bp_virtq_push(r->queue->vq, &r->chain, 0);
+    queue_put(r);
+    bp_virtio_broken(d->vdev, "request without room for its status");
+}
+
+/* Everything but reads and writes. */
+static void
+start_other(struct blk_req *r, uint32_t type)
+{
+    struct blk_dev *d = r->queue->dev;
+
+    if (type != BLK_T_GET_ID)
         r->written = r->chain.in_len == 1;
-        start_transfer(r, BP_BLOCK_WRITE, le64toh(h.sector), status_iov);
-        break;
+    switch (type) {
     case BLK_T_FLUSH:
-        r->written = r->chain.in_len == 1;
         r->io.op = BP_BLOCK_FLUSH;
         if (d->info.features & BP_BLOCK_CAN_FLUSH)
-            request_submit(r);
+            submit(d, r);
         else
             request_end(r, BLK_S_OK);
         break;
@@ -262,14 +269,47 @@ request_start(struct blk_req *r)
         get_id(r);
         break;
     case BLK_T_DISCARD:
-        r->written = r->chain.in_len == 1;
         start_segments(r, BP_BLOCK_DISCARD, BLK_F_DISCARD);
         break;
     case BLK_T_WRITE_ZEROES:
-        r->written = r->chain.in_len == 1;
         start_segments(r, BP_BLOCK_ZERO, BLK_F_WRITE_ZEROES);
         break;
     default:
         request_end(r, BLK_S_UNSUPP);
+    }
+}
+
+void
+request_start(struct blk_req *r)
+{
+    struct blk_dev *d = r->queue->dev;
+    const struct bp_iovec *last = r->iov + r->chain.n_out + r->chain.n_in - 1;
+    struct header h;
+
+    if (unlikely(r->chain.in_len == 0)) {
+        no_status(r);
+        return;
+    }
+    r->io.flags = 0;
+    r->cut = NULL;
+    r->sync = false;
+    r->n_left = r->n_segments = 0;
+    r->written = (uint32_t)r->chain.in_len;
+    /* No buffer of a chain is empty, so the last byte is in the last one. */
+    r->status = (uint8_t *)last->base + last->len - 1;
+    if (likely(r->chain.n_out > 0 && r->iov[0].len >= sizeof h)) {
+        memcpy(&h, r->iov[0].base, sizeof h);
+        __asm__ volatile("" ::: "memory"); /* h is a copy; the compiler must not look again */
+    } else if (bp_virtq_copy_out(&r->chain, 0, &h, sizeof h) != sizeof h) {
+        request_end(r, BLK_S_IOERR);
+        return;
+    }
+    if (likely(le32toh(h.type) == BLK_T_IN)) {
+        start_transfer(d, r, BP_BLOCK_READ, le64toh(h.sector));
+    } else if (le32toh(h.type) == BLK_T_OUT) {
+        r->written = r->chain.in_len == 1;
+        start_transfer(d, r, BP_BLOCK_WRITE, le64toh(h.sector));
+    } else {
+        start_other(r, le32toh(h.type));
     }
 }

@@ -90,8 +90,10 @@ struct blk_req {
     struct blk_req *next; /* free or stalled */
     uint8_t *status;      /* in guest memory; written only */
     uint32_t written;     /* what to push when it succeeds */
-    uint32_t segment, n_segments;
-    bool sync; /* the write is followed by a flush before it counts as done */
+    /* Steps that follow the one which is submitted: segments from n_segments - n_left on, then a
+     * flush before the write counts as done. */
+    uint16_t n_left, n_segments;
+    bool sync;
     /* Header or status may share a buffer with data: the one entry of iov that was cut for that,
      * to be put back before the chain is pushed. */
     struct bp_iovec *cut, uncut;
@@ -132,9 +134,13 @@ struct blk_dev {
     bool uncommitted; /* submitted since the last commit() */
     bool working;     /* in queue.c's loop: completions leave the rest to it */
     bool stopping;    /* quiesce() was called: nothing new is popped */
-    bool resetting;
+    bool resetting;   /* the driver's reset waits for what is in flight */
     bp_event resume;
 };
+
+#define must_use    __attribute__((warn_unused_result))
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
 
 static inline struct blk_segment *
 req_segments(struct blk_req *r)
@@ -145,8 +151,7 @@ req_segments(struct blk_req *r)
 /* config.c */
 uint64_t config_offered(const struct blk_dev *);
 /* Asks the back end what it is and checks the answer. */
-__attribute__((warn_unused_result)) int config_read_info(struct blk_dev *,
-                                                         struct bp_block_info *ret_info);
+must_use int config_read_info(struct blk_dev *, struct bp_block_info *ret_info);
 void config_fill(struct blk_dev *);
 /* bp_block_client.changed() */
 void config_changed(void *user);
@@ -162,7 +167,15 @@ void queue_resume(struct blk_dev *);
 /* The back end finished a batch. */
 void queue_completed(struct blk_dev *);
 /* Takes the request back; its chain has been pushed. */
-void queue_put(struct blk_req *);
+static inline void
+queue_put(struct blk_req *r)
+{
+    struct blk_queue *q = r->queue;
+
+    q->pushed = true;
+    r->next = q->free;
+    q->free = r;
+}
 void queue_stall(struct blk_req *);
 /* Pushes what is stalled without doing it. */
 void queue_drop_stalled(struct blk_dev *);

@@ -278,6 +278,7 @@ bpt_vq_configure(struct bpt_vq *q)
     address_write(v, v->common + C_QUEUE_ADDR, q->desc);
     address_write(v, v->common + C_QUEUE_ADDR + 8, q->avail);
     address_write(v, v->common + C_QUEUE_ADDR + 16, q->used);
+    q->books->notify_off = (uint32_t)rd(v, v->common + C_QUEUE_NOTIFY_OFF, 2);
 }
 
 void
@@ -302,15 +303,11 @@ void
 bpt_vq_notify(struct bpt_vq *q)
 {
     struct bpt_virtio *v = q->dev;
-    uint64_t off;
 
-    if (v->mmio) {
+    if (v->mmio)
         wr(v, v->mmio + M_QUEUE_NOTIFY, 4, q->index);
-        return;
-    }
-    queue_select(v, q->index);
-    off = rd(v, v->common + C_QUEUE_NOTIFY_OFF, 2);
-    wr(v, v->notify + off * v->notify_step, 2, q->index);
+    else
+        wr(v, v->notify + (uint64_t)q->books->notify_off * v->notify_step, 2, q->index);
 }
 
 /* ---- Negotiation ---- */

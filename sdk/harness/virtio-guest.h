@@ -29,6 +29,7 @@ struct bpt_virtio {
 struct bpt_vq_books {
     uint64_t desc, avail, used; /* the RAM that was taken for the rings, and for how many */
     uint32_t num;
+    uint32_t notify_off;  /* PCI: as the device said when the queue was set up */
     uint16_t *free_heads; /* a stack */
     uint32_t n_free;
     uint16_t *chain_len; /* descriptors of the chain at that head */

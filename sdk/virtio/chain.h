@@ -19,93 +19,79 @@ enum {
 /* A descriptor's second half: length, then flags, then next. */
 #define HALF_FLAGS(h) ((uint32_t)((h) >> 32))
 
-struct cursor {
-    const uint64_t *table; /* two words a descriptor, little endian, written by the driver */
-    const uint64_t *at;
-    uint32_t num; /* descriptors in the table */
-    struct bp_iovec *v, *end;
-    uint64_t sum;      /* 64 bits hold the lengths of any chain */
-    uint64_t gpa, len; /* the hot window, copied because stores could alias it */
-    uintptr_t win;
-};
-
 static inline uint64_t
-desc_word(const uint64_t *at)
+desc_word(const uint8_t *at)
 {
-    return le64toh(__atomic_load_n(at, __ATOMIC_RELAXED));
+    return le64toh(__atomic_load_n((const uint64_t *)(const void *)at, __ATOMIC_RELAXED));
 }
 
-/* Takes descriptors for as long as they are of one kind. 1: the chain ended; 0: one of the other
- * kind follows; -1: the long way. A loop fills the iovec and ends there. */
-static inline __attribute__((always_inline)) int
-take_kind(struct cursor *c, uint32_t kind)
-{
-    for (;;) {
-        uint64_t addr = desc_word(&c->at[0]), half = desc_word(&c->at[1]);
-        uint64_t last = (half & UINT32_MAX) - 1, off = addr - c->gpa;
-        uint32_t flags = HALF_FLAGS(half);
-
-        if ((flags & (DESC_WRITE | DESC_INDIRECT)) != kind)
-            return 0;
-        /* No length makes last so large that it leaves the window. */
-        if (unlikely(off >= c->len || last >= c->len - off || c->v == c->end))
-            return -1;
-        c->v->base = (void *)(c->win + off);
-        c->v->len = last + 1;
-        c->v++;
-        c->sum += last + 1;
-        if (!(flags & DESC_NEXT))
-            return 1;
-        flags >>= 16; /* next */
-        if (unlikely(flags >= c->num))
-            return -1;
-        c->at = c->table + 2 * (size_t)flags;
-    }
-}
-
-/* 1: the table that c->at refers to is the cursor's now; 0: the long way. */
-static inline int
-take_table(struct cursor *c, const struct bp_virtq *vq)
-{
-    uint64_t addr = desc_word(&c->at[0]), half = desc_word(&c->at[1]);
-    uint64_t last = (half & UINT32_MAX) - 1, off = addr - c->gpa;
-
-    if (unlikely(off >= c->len || last >= c->len - off || !vq->indirect ||
-                 HALF_FLAGS(half) & DESC_NEXT || ((last + 1) | addr) % DESC_SIZE))
-        return 0;
-    c->table = c->at = (const uint64_t *)(c->win + off);
-    c->num = (uint32_t)((last + 1) / DESC_SIZE);
-    return 1;
-}
-
-/* 1: *chain is filled. 0: take the long way. */
+/*
+ * 1: *chain is filled. 0: take the long way.
+ *
+ * Two words a descriptor, little endian, written by the driver at any time: each is loaded once. A
+ * loop of descriptors fills the iovec and ends there.
+ */
 static inline __attribute__((always_inline)) int
 chain_walk_fast(const struct bp_virtq *vq, uint16_t head, struct bp_virtq_chain *chain)
 {
     const struct bp_virtio *dev = vq->dev;
-    const uint64_t *table = (const void *)vq->desc_p;
-    struct cursor c = {.table = table,
-                       .at = table + 2 * (size_t)head,
-                       .num = vq->num,
-                       .v = chain->iov,
-                       .end = chain->iov + chain->cap_iov,
-                       .gpa = dev->hot_gpa,
-                       .len = dev->hot_len,
-                       .win = (uintptr_t)dev->hot_p};
-    uint64_t out_len;
-    int ended;
+    /* Copies, because stores through the iovec could alias what they are copies of. */
+    const uint64_t gpa = dev->hot_gpa, room = dev->hot_len;
+    const uintptr_t there = (uintptr_t)dev->hot_p - gpa; /* add a guest address */
+    const uint8_t *table = vq->desc_p, *at = table + (size_t)head * DESC_SIZE;
+    struct bp_iovec *v = chain->iov, *end = v + chain->cap_iov;
+    uint64_t sum = 0, all = 0; /* 64 bits hold the lengths of any chain */
+    uint32_t table_len = vq->num * DESC_SIZE, kind = 0;
+    uint64_t addr = desc_word(at), half = desc_word(at + 8);
 
-    if (HALF_FLAGS(desc_word(&c.at[1])) & DESC_INDIRECT && !take_table(&c, vq))
-        return 0;
-    ended = take_kind(&c, 0);
-    chain->n_out = (uint32_t)(c.v - chain->iov);
-    chain->out_len = out_len = c.sum;
-    c.sum = 0;
-    if (!ended)
-        ended = take_kind(&c, DESC_WRITE);
-    chain->n_in = (uint32_t)(c.v - chain->iov) - chain->n_out;
-    chain->in_len = c.sum;
-    return likely(ended == 1 && (out_len | c.sum) <= UINT32_MAX);
+    if (HALF_FLAGS(half) & DESC_INDIRECT) {
+        uint64_t off = addr - gpa, len = half & UINT32_MAX;
+
+        if (unlikely(off >= room || len > room - off || !len || !vq->indirect ||
+                     HALF_FLAGS(half) & DESC_NEXT || (len | addr) % DESC_SIZE))
+            return 0;
+        table = (const uint8_t *)(there + addr);
+        table_len = (uint32_t)len;
+        addr = desc_word(table);
+        half = desc_word(table + 8);
+    }
+    for (;;) {
+        /* No length becomes 4 GiB here, which the sum tells. */
+        uint64_t off = addr - gpa, last = (uint32_t)half - 1u;
+        uint32_t flags = HALF_FLAGS(half), next;
+
+        if ((flags & (DESC_WRITE | DESC_INDIRECT)) != kind) {
+            if (unlikely(kind || flags & DESC_INDIRECT))
+                return 0;
+            kind = DESC_WRITE;
+            chain->n_out = (uint32_t)(v - chain->iov);
+            chain->out_len = all = sum;
+            sum = 0;
+        }
+        if (unlikely(off >= room || off + last >= room || v == end))
+            return 0;
+        v->base = (void *)(there + addr);
+        v->len = last + 1;
+        v++;
+        sum += last + 1;
+        if (!(flags & DESC_NEXT))
+            break;
+        next = (flags >> 16) * DESC_SIZE;
+        if (unlikely(next >= table_len))
+            return 0;
+        addr = desc_word(table + next);
+        half = desc_word(table + next + 8);
+    }
+    if (kind) {
+        chain->n_in = (uint32_t)(v - chain->iov) - chain->n_out;
+        chain->in_len = sum;
+    } else {
+        chain->n_out = (uint32_t)(v - chain->iov);
+        chain->out_len = sum;
+        chain->n_in = 0;
+        chain->in_len = 0;
+    }
+    return likely((all | sum) <= UINT32_MAX);
 }
 
 #endif

@@ -90,7 +90,7 @@ struct ring {
 struct bp_virtq {
     /* What pop and push touch */
     uint32_t live; /* may be popped: ready, running, not broken */
-    uint32_t fast; /* live, the rings are mapped, and nothing else is out of the ordinary */
+    uint32_t fast; /* live, the rings are mapped, and no chain ever needed a copy */
     uint16_t mask;
     uint16_t last_avail; /* next entry of the available ring to look at */
     uint16_t avail_seen; /* its index as last read */

@@ -208,7 +208,7 @@ virtq_open(struct bp_virtq *vq, const char **ret_why)
     vq->used_p = vq->used.p;
     vq->avail_seen = vq->last_avail;
     vq->live = 1;
-    vq->fast = vq->desc_p && vq->avail_p && vq->used_p;
+    vq->fast = vq->desc_p && vq->avail_p && vq->used_p && !vq->bounces;
     vq->quiet = 1; /* it may have been left so */
     notify_on(vq);
     return 0;
@@ -367,11 +367,17 @@ pop_slow(struct bp_virtq *vq, struct bp_virtq_chain *chain)
     return 1;
 }
 
+/* Nothing is known to be there, or something is out of the ordinary. */
 static int
-pop_look_first(struct bp_virtq *vq, struct bp_virtq_chain *chain)
+pop_other(struct bp_virtq *vq, struct bp_virtq_chain *chain)
 {
-    int more = vq->live ? pop_look(vq) : BP_E_IO;
+    int more;
 
+    if (!vq->live)
+        return BP_E_IO;
+    if (vq->last_avail != vq->avail_seen)
+        return pop_slow(vq, chain);
+    more = pop_look(vq);
     return more > 0 ? bp_virtq_pop(vq, chain) : more;
 }
 
@@ -380,10 +386,8 @@ bp_virtq_pop(struct bp_virtq *vq, struct bp_virtq_chain *chain)
 {
     uint16_t head;
 
-    if (vq->last_avail == vq->avail_seen || unlikely(!vq->live))
-        return pop_look_first(vq, chain);
-    if (unlikely(!vq->fast))
-        return pop_slow(vq, chain);
+    if (vq->last_avail == vq->avail_seen || unlikely(!vq->fast))
+        return pop_other(vq, chain);
     head = ring_load(vq->avail_p + RING_ENTRIES + 2u * (vq->last_avail & vq->mask));
     if (unlikely(head > vq->mask || vq->popped[head] || !chain_walk_fast(vq, head, chain)))
         return pop_slow(vq, chain);
@@ -449,7 +453,7 @@ bp_virtq_push(struct bp_virtq *vq, const struct bp_virtq_chain *chain, uint32_t 
     uint16_t slot = vq->used_next & vq->mask;
 
     if (unlikely(!vq->fast || chain->head > vq->mask || chain->generation != vq->generation ||
-                 vq->popped[chain->head] != chain->generation || vq->bounces || dev->windows_full ||
+                 vq->popped[chain->head] != chain->generation || dev->windows_full ||
                  dirty_is_wanted(dev))) {
         push_slow(vq, chain, written);
         return;

@@ -116,6 +116,7 @@ bounce_new(struct bp_virtq *vq, uint16_t head, uint64_t gpa, uint64_t len, int i
         return NULL;
     if (!vq->bounces)
         vq->bounces = calloc(vq->num_max, sizeof(struct bounce *));
+    vq->fast = 0;
     b = vq->bounces ? malloc(sizeof *b + len) : NULL;
     if (!b)
         return NULL;
