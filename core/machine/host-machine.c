@@ -123,6 +123,29 @@ machine_claim(bp_inst id, uint64_t len, uint64_t *ret_base)
     return err;
 }
 
+static int
+machine_map(bp_inst id, uint32_t index, struct bp_machine_range *ret_range)
+{
+    struct instance *inst = instance_of(id);
+    struct bp_machine_range range = {.size = sizeof range};
+    const struct e820_entry *entries;
+    uint32_t size;
+    unsigned n;
+
+    if (!inst || !ret_range)
+        return BP_E_INVAL;
+    entries = e820_entries(inst->machine->e820, &n);
+    if (index >= n)
+        return BP_E_RANGE;
+    range.type = entries[index].type;
+    range.base = entries[index].base;
+    range.len = entries[index].len;
+    size = ret_range->size;
+    memcpy(ret_range, &range, MIN(size, sizeof range));
+    ret_range->size = size;
+    return 0;
+}
+
 const struct bp_machine_if *
 host_machine(void)
 {
@@ -134,6 +157,7 @@ host_machine(void)
         .publish = machine_publish,
         .lookup = machine_lookup,
         .claim = machine_claim,
+        .map = machine_map,
     };
     return &table;
 }

@@ -65,11 +65,11 @@ acpi_start(void *self)
     struct aml image;
     int err;
 
-    /* Firmware makes the tables of its machine; the area is then its ROM's. */
+    /* Firmware places the tables itself, see loader.c; the area is then its ROM's. */
     if (!acpi->write_tables || (acpi->info.flags & BP_MACHINE_FIRMWARE))
         return 0;
     aml_init(&image);
-    err = acpi_layout(acpi, &image);
+    err = acpi_layout(acpi, ACPI_AREA, &image, NULL);
     if (!err)
         err = acpi->mem->write(acpi->inst, ACPI_AREA, image.data, image.len);
     aml_fini(&image);
@@ -168,6 +168,16 @@ acpi_if_fixed(void *self, uint32_t has, uint32_t century)
 }
 
 static int
+acpi_if_firmware(void *self, uint32_t piece, void *buf, uint64_t cap, uint64_t *ret_len)
+{
+    const struct acpi *acpi = self;
+
+    if (!(acpi->info.flags & BP_MACHINE_FIRMWARE))
+        return BP_E_NOTSUP;
+    return acpi_loader(acpi, piece, buf, cap, ret_len);
+}
+
+static int
 acpi_if_button(void *self)
 {
     acpi_pm_button(self);
@@ -179,6 +189,7 @@ static const struct bp_acpi_if acpi_if = {
     .device = acpi_if_device,
     .table = acpi_if_table,
     .fixed = acpi_if_fixed,
+    .firmware = acpi_if_firmware,
 };
 
 static const struct bp_power_if acpi_power_if = {

@@ -6,6 +6,7 @@
  *   dsdt.c    what devices say of themselves, as AML
  *   tables.c  the fixed tables: FADT, FACS, MADT, XSDT, RSDP
  *   layout.c  all of them into guest memory
+ *   loader.c  or into the files that firmware takes them from
  *   pm.c      the registers: PM1 events and control, power management timer, reset
  *   aml.c, resource.c  the encoder
  *
@@ -33,6 +34,18 @@ enum {
     ACPI_TABLES_MAX = 32,
     ACPI_HEADER_LEN = 36,
     ACPI_SLEEP_TYPE_S5 = 5,
+};
+
+enum {
+    ACPI_RSDP_LEN = 36,
+    ACPI_RSDP_LEN_V1 = 20, /* what the first checksum covers */
+    ACPI_RSDP_CHECKSUM = 8,
+    ACPI_RSDP_XSDT = 24,
+    ACPI_RSDP_EXTENDED_CHECKSUM = 32,
+    ACPI_HEADER_CHECKSUM = 9,
+    ACPI_FADT_FACS = 36,
+    ACPI_FADT_DSDT = 40,
+    ACPI_FADT_X_DSDT = 140,
 };
 
 /* The register block, at the property `port`. */
@@ -99,8 +112,18 @@ size_t acpi_header_begin(struct aml *b, const char *signature, uint8_t revision)
 void acpi_header_end(struct aml *b, size_t start);
 
 /* layout.c */
-/* The tables as bytes for ACPI_AREA. */
-int acpi_layout(const struct acpi *acpi, struct aml *image) __attribute__((warn_unused_result));
+/* Where things ended up, from the start of the image; the RSDP is at 0. */
+struct acpi_places {
+    size_t facs, dsdt, fadt, xsdt;
+    size_t n_listed; /* 64-bit addresses in the XSDT */
+};
+/* The tables as bytes for guest address base. ret_places may be NULL. */
+int acpi_layout(const struct acpi *acpi, uint64_t base, struct aml *image,
+                struct acpi_places *ret_places) __attribute__((warn_unused_result));
+
+/* loader.c: bp.acpi/1 firmware() */
+int acpi_loader(const struct acpi *acpi, uint32_t piece, void *buf, uint64_t cap, uint64_t *ret_len)
+    __attribute__((warn_unused_result));
 
 /* pm.c */
 int acpi_pm_realize(struct acpi *acpi) __attribute__((warn_unused_result));

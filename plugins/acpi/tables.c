@@ -10,11 +10,6 @@
 
 enum {
     HEADER_LENGTH = 4, /* offsets in a table's header */
-    HEADER_CHECKSUM = 9,
-    RSDP_CHECKSUM = 8,
-    RSDP_LEN_V1 = 20,
-    RSDP_EXTENDED_CHECKSUM = 32,
-    RSDP_LEN = 36,
     FACS_LEN = 64,
     FADT_LEN = 276,
     SPACE_IO = 1, /* generic address structure */
@@ -92,8 +87,8 @@ acpi_header_end(struct aml *b, size_t start)
         return;
     for (int i = 0; i < 4; i++)
         table[HEADER_LENGTH + i] = (uint8_t)(len >> i * 8);
-    table[HEADER_CHECKSUM] = 0;
-    table[HEADER_CHECKSUM] = table_checksum(table, len);
+    table[ACPI_HEADER_CHECKSUM] = 0;
+    table[ACPI_HEADER_CHECKSUM] = table_checksum(table, len);
 }
 
 void
@@ -264,11 +259,11 @@ acpi_rsdp(struct aml *b, uint64_t xsdt)
     aml_raw(b, "BCKPLN", 6);
     aml_u8(b, 2);  /* revision */
     aml_u32(b, 0); /* no RSDT */
-    aml_u32(b, RSDP_LEN);
+    aml_u32(b, ACPI_RSDP_LEN);
     aml_u64(b, xsdt);
     aml_u32(b, 0); /* extended checksum, reserved */
     if (aml_failed(b))
         return;
-    b->data[start + RSDP_CHECKSUM] = table_checksum(b->data + start, RSDP_LEN_V1);
-    b->data[start + RSDP_EXTENDED_CHECKSUM] = table_checksum(b->data + start, RSDP_LEN);
+    b->data[start + ACPI_RSDP_CHECKSUM] = table_checksum(b->data + start, ACPI_RSDP_LEN_V1);
+    b->data[start + ACPI_RSDP_EXTENDED_CHECKSUM] = table_checksum(b->data + start, ACPI_RSDP_LEN);
 }

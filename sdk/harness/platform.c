@@ -114,6 +114,37 @@ machine_claim(bp_inst handle, uint64_t len, uint64_t *ret_base)
     return 0;
 }
 
+/* RAM, then what was reserved: a plugin must not take it for granted that nothing overlaps. */
+static int
+machine_map(bp_inst handle, uint32_t index, struct bp_machine_range *ret_range)
+{
+    struct bp_machine_range range = {.size = sizeof range, .type = 1};
+    uint32_t size = ret_range->size, n_ram;
+    struct bpt_machine *m;
+    struct inst *in;
+    int err = host_call(handle, TAG_CTX, "map()", &in);
+
+    if (err)
+        return err;
+    if (size < sizeof size || size > 4096)
+        return BP_E_INVAL;
+    m = in->m;
+    n_ram = m->info.ram_high ? 2 : 1;
+    if (index >= n_ram + m->n_reserved)
+        return BP_E_RANGE;
+    if (index >= n_ram) {
+        range.type = m->reserved[index - n_ram].type;
+        range.base = m->reserved[index - n_ram].base;
+        range.len = m->reserved[index - n_ram].len;
+    } else {
+        range.base = index ? UINT64_C(1) << 32 : 0;
+        range.len = index ? m->info.ram_high : m->info.ram_low;
+    }
+    memcpy(ret_range, &range, size < sizeof range ? size : sizeof range);
+    ret_range->size = size;
+    return 0;
+}
+
 const struct bp_machine_if fake_machine = {
     .size = sizeof fake_machine,
     .info = machine_info,
@@ -122,6 +153,7 @@ const struct bp_machine_if fake_machine = {
     .publish = machine_publish,
     .lookup = machine_lookup,
     .claim = machine_claim,
+    .map = machine_map,
 };
 
 struct bp_machine_info *

@@ -67,6 +67,13 @@ enum {
     BP_ACPI_HAS_VGA = 4,
 };
 
+/* firmware(): what a table loader in firmware takes, with addresses as offsets in its file */
+enum {
+    BP_ACPI_FW_TABLES = 1000, /* all tables: "etc/acpi/tables" */
+    BP_ACPI_FW_RSDP = 2000,   /* the root pointer: "etc/acpi/rsdp" */
+    BP_ACPI_FW_LOADER = 3000, /* commands to place and join the two: "etc/table-loader" */
+};
+
 struct bp_acpi_if {
     uint32_t size, flags;
     /* Adds a device below \_SB; everything is copied. BP_E_EXIST: name taken; BP_E_NOSPC: no room
@@ -76,6 +83,12 @@ struct bp_acpi_if {
     int (*table)(void *acpi, const void *bytes, uint64_t len);
     /* [realize] */
     int (*fixed)(void *acpi, uint32_t has, uint32_t century);
+    /*
+     * For firmware that makes the tables itself: copies a piece (BP_ACPI_FW_*), at most cap bytes
+     * of it, and says how long it is, which does not change once all devices are realized.
+     * BP_E_NOTSUP: a kernel is booted, and finds the tables in its memory. [any], from start() on
+     */
+    int (*firmware)(void *acpi, uint32_t piece, void *buf, uint64_t cap, uint64_t *ret_len);
 };
 
 #endif

@@ -27,6 +27,12 @@ enum {
     BP_MACHINE_FIRMWARE = 1, /* boots a firmware image, not a kernel */
 };
 
+/* One range of map(): RAM is type 1, the others are BP_E820_*. */
+struct bp_machine_range {
+    uint32_t size, type;
+    uint64_t base, len;
+};
+
 /* request() */
 enum {
     BP_REQ_POWEROFF = 1000,
@@ -58,6 +64,9 @@ struct bp_machine_if {
     int (*lookup)(bp_inst, const char *key, uint64_t *ret_value);
     /* Sets aside a range of the 32-bit MMIO window, aligned to len's power of two. [realize] */
     int (*claim)(bp_inst, uint64_t len, uint64_t *ret_base);
+    /* The index-th range of the map that a kernel is given, ascending, with what was reserved;
+     * BP_E_RANGE past the last. [ctx], from start() on */
+    int (*map)(bp_inst, uint32_t index, struct bp_machine_range *ret_range);
 };
 
 /* Provided by a plugin that can tell the guest that the power button was pressed. */
