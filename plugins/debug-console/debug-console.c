@@ -25,6 +25,7 @@ struct debug_console {
     const struct bp_event_if *event;
     const struct bp_char_if *chardev;
     void *chardev_self;
+    struct bp_char_client client;
     bp_event flush;
     uint8_t readback;
     bool stuck; /* the back end will say when it takes more */
@@ -125,12 +126,6 @@ debug_console_create(const struct bp_host *host, bp_inst inst, void **ret_self)
 static int
 debug_console_attach(struct debug_console *con)
 {
-    const struct bp_char_client client = {
-        .size = sizeof client,
-        .user = con,
-        .receive = debug_console_receive,
-        .writable = debug_console_writable,
-    };
     struct bp_link link = {.size = sizeof link};
     const struct bp_char_if *chardev;
     int err =
@@ -139,7 +134,13 @@ debug_console_attach(struct debug_console *con)
     if (err)
         return err;
     chardev = link.iface;
-    if ((err = chardev->attach(link.self, &client)))
+    con->client = (struct bp_char_client){
+        .size = sizeof con->client,
+        .user = con,
+        .receive = debug_console_receive,
+        .writable = debug_console_writable,
+    };
+    if ((err = chardev->attach(link.self, &con->client)))
         return err;
     con->chardev = chardev;
     con->chardev_self = link.self;
