@@ -126,6 +126,9 @@ int loop_add_doorbell(struct loop *loop, GMutex *lock, loop_fn fn, void *user,
                       struct loop_source **ret_source) __attribute__((warn_unused_result));
 /* The eventfd to write to or to hand to the kernel; closed by the removal. Do not read it. */
 int loop_doorbell_fd(const struct loop_source *source);
+/* While paused writes make no call, but for one that is on its way; going on makes one if it was
+ * ever written. 0 or -errno. [any] */
+int loop_doorbell_pause(struct loop_source *source, bool pause) __attribute__((warn_unused_result));
 
 /* Under its lock if it has one; NULL is fine. Afterwards the pointer is dead. [any] */
 void loop_source_remove(struct loop_source *source);

@@ -159,6 +159,16 @@ loop_doorbell_fd(const struct loop_source *source)
     return source->fd;
 }
 
+int
+loop_doorbell_pause(struct loop_source *source, bool pause)
+{
+    /* Nobody reads the counter, so to wait again is an edge when it was ever written. */
+    struct epoll_event event = {.events = EPOLLET | (pause ? 0 : EPOLLIN), .data.ptr = source};
+
+    g_assert(source->item == LOOP_ITEM_DOORBELL);
+    return epoll_ctl(source->loop->epoll_fd, EPOLL_CTL_MOD, source->fd, &event) < 0 ? -errno : 0;
+}
+
 unsigned
 loop_dispatch_fd(struct loop_source *source, uint32_t epoll_events)
 {

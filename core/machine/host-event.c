@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* host-event.c - bp.event/1, and the doorbells of bp.io/1, on core/loop. */
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "core/machine/host.h"
 #include "core/machine/machine-private.h"
@@ -202,6 +204,28 @@ host_event_doorbell(struct instance *inst, struct bus_region *region, uint64_t o
         err = bus_doorbell_add(region, off, width, match, loop_doorbell_fd(e->source), &e->bell);
     }
     return event_give(e, err, ret_event);
+}
+
+int
+host_event_doorbell_fd(bp_inst id, bp_event ev, gboolean taken, int *ret_fd)
+{
+    struct host_event *e = event_of(id, ev);
+    int fd, err;
+
+    if (!e || e->type != EVENT_DOORBELL || (taken && !ret_fd))
+        return BP_E_INVAL;
+    if (!taken)
+        return loop_doorbell_pause(e->source, FALSE);
+    fd = fcntl(loop_doorbell_fd(e->source), F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    err = loop_doorbell_pause(e->source, TRUE);
+    if (err) {
+        close(fd);
+        return err;
+    }
+    *ret_fd = fd;
+    return 0;
 }
 
 const struct bp_event_if *

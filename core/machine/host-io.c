@@ -169,6 +169,12 @@ io_doorbell(bp_inst id, bp_region r, uint64_t off, uint32_t width, int64_t match
 }
 
 static int
+io_doorbell_fd(bp_inst id, bp_event bell, uint32_t taken, int *ret_fd)
+{
+    return host_event_doorbell_fd(id, bell, taken != 0, ret_fd);
+}
+
+static int
 io_access(bp_inst dev, bp_region r, uint64_t off, uint32_t width, uint32_t write, uint64_t *val)
 {
     struct host_region *hr = region_of(dev, r);
@@ -186,6 +192,7 @@ host_io(void)
         .where = io_where,
         .doorbell = io_doorbell,
         .access = io_access,
+        .doorbell_fd = io_doorbell_fd,
     };
     return &table;
 }

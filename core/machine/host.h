@@ -26,6 +26,7 @@ const struct bp_machine_if *host_machine(void);
 /* A doorbell of a region: an event of inst's, rung by the bus or by the kernel itself. */
 int host_event_doorbell(struct instance *inst, struct bus_region *region, uint64_t off,
                         uint32_t width, int64_t match, uint32_t cookie, bp_event *ret_event);
+int host_event_doorbell_fd(bp_inst id, bp_event ev, gboolean taken, int *ret_fd);
 
 /* Frees an object that an instance made, once nothing calls the instance any more. */
 void host_fini_region(void *object);

@@ -124,6 +124,9 @@ obj_close(struct obj *o)
     case OBJ_MSG:
         fds[0] = o->msg.trigger;
         break;
+    case OBJ_DOORBELL:
+        fds[0] = o->bell.fd;
+        break;
     case OBJ_RAM:
         o->ram.gpa = BP_RAM_NOWHERE;
         munmap(o->ram.p, o->ram.len);

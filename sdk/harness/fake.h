@@ -71,6 +71,8 @@ struct obj {
             uint64_t off;
             uint32_t width;
             int64_t match;
+            int fd;    /* made when somebody wants it, else -1 */
+            int taken; /* rings go there */
         } bell;
         struct {
             uint64_t len, gpa;

@@ -2,7 +2,12 @@
 /*
  * io.c - bp.io/1 of the fake host, and the guest's accesses to ports and memory.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <sys/eventfd.h>
 
 #include "fake.h"
 
@@ -126,8 +131,50 @@ io_doorbell(bp_inst handle, bp_region region, uint64_t off, uint32_t width, int6
     o->bell.off = off;
     o->bell.width = width;
     o->bell.match = match;
+    o->bell.fd = -1;
     ret_event->v = o->id;
     return 0;
+}
+
+static int
+io_doorbell_fd(bp_inst handle, bp_event bell, uint32_t taken, int *ret_fd)
+{
+    struct inst *in;
+    struct obj *o;
+    int fd, err = host_call(handle, TAG_CTX, "doorbell_fd()", &in);
+
+    if (err)
+        return err;
+    o = obj_of(in, bell.v, OBJ_DOORBELL);
+    if (!o || (taken && !ret_fd))
+        return BP_E_INVAL;
+    if (taken) {
+        if (o->bell.fd < 0)
+            o->bell.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        fd = fcntl(o->bell.fd, F_DUPFD_CLOEXEC, 0);
+        if (fd < 0)
+            return -errno;
+        *ret_fd = fd;
+    }
+    lock(in->m);
+    if (o->bell.taken && !taken)
+        event_pend(o); /* whether it was rung or not: a device must be able to take it */
+    o->bell.taken = taken != 0;
+    unlock(in->m);
+    return 0;
+}
+
+static void
+bell_ring(struct bpt_machine *m, struct obj *d)
+{
+    static const uint64_t one = 1;
+
+    lock(m);
+    if (!d->bell.taken)
+        event_pend(d);
+    else if (write(d->bell.fd, &one, sizeof one) < 0 && errno != EAGAIN)
+        abort();
+    unlock(m);
 }
 
 static int
@@ -141,9 +188,7 @@ rings(struct bpt_machine *m, const struct obj *r, uint64_t off, uint32_t width, 
         if (d->kind == OBJ_DOORBELL && !d->closed && d->bell.region == r && d->bell.off == off &&
             (!d->bell.width || d->bell.width == width) &&
             (d->bell.match < 0 || ((uint64_t)d->bell.match & width_mask(width)) == val)) {
-            lock(m);
-            event_pend(d);
-            unlock(m);
+            bell_ring(m, d);
             rang = 1;
         }
     }
@@ -192,6 +237,7 @@ const struct bp_io_if fake_io = {
     .where = io_where,
     .doorbell = io_doorbell,
     .access = io_access,
+    .doorbell_fd = io_doorbell_fd,
 };
 
 /* ---- The guest's side ---- */

@@ -118,6 +118,7 @@ struct bp_virtq {
 
     /* vhost.c */
     int kick_fd, call_fd;
+    int bell_taken; /* kick_fd is the doorbell's own */
     bp_event call_watch;
 };
 

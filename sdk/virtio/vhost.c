@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * vhost.c - a queue that a kernel back end works on. It gets two descriptors, one that says that
- * the driver rang and one to interrupt the driver with. Where the host has no direct form of
- * these, we stand in between: the doorbell's event writes to the one, a watch reads the other.
+ * the driver rang and one to interrupt the driver with: the doorbell's own, which KVM signals, and
+ * the message's own, which KVM sends, so that neither comes by here. Where the host has no such
+ * form of the one or the other, we stand in between: the doorbell's event writes to a descriptor of
+ * ours, and a watch reads one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,6 +46,9 @@ virtq_relay_call(struct bp_virtq *vq)
 void
 virtq_hand_end(struct bp_virtq *vq)
 {
+    if (vq->bell_taken)
+        (void)vq->dev->io->doorbell_fd(vq->dev->inst, vq->bell, 0, NULL);
+    vq->bell_taken = 0;
     if (vq->call_fd >= 0)
         vq->dev->ev->close(vq->dev->inst, vq->call_watch);
     close_fd(&vq->call_fd);
@@ -72,23 +77,37 @@ make_call(struct bp_virtq *vq, int *ret_fd)
     return *ret_fd < 0 ? -errno : 0;
 }
 
+static int
+make_kick(struct bp_virtq *vq, int *ret_fd)
+{
+    struct bp_virtio *dev = vq->dev;
+    int err = BP_E_NOTSUP;
+
+    if (vq->has_bell && BP_HAS(struct bp_io_if, dev->io, doorbell_fd))
+        err = dev->io->doorbell_fd(dev->inst, vq->bell, 1, &vq->kick_fd);
+    vq->bell_taken = !err;
+    if (err == BP_E_NOTSUP) {
+        vq->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        err = vq->kick_fd < 0 ? -errno : 0;
+    }
+    if (err)
+        return err;
+    *ret_fd = fcntl(vq->kick_fd, F_DUPFD_CLOEXEC, 0);
+    return *ret_fd < 0 ? -errno : 0;
+}
+
 int
 bp_virtq_hand_over(struct bp_virtq *vq, struct bp_virtq_layout *ret_layout)
 {
-    int call = -1, kick, err;
+    int call = -1, kick = -1, err;
 
     if (!vq->live || virtq_popped(vq))
         return vq->live ? BP_E_BUSY : BP_E_NXIO;
     bp_virtq_flush(vq);
     err = make_call(vq, &call);
+    if (!err)
+        err = make_kick(vq, &kick);
     if (err) {
-        virtq_hand_end(vq);
-        return err;
-    }
-    vq->kick_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK); /* 1: look at once */
-    kick = vq->kick_fd < 0 ? -1 : fcntl(vq->kick_fd, F_DUPFD_CLOEXEC, 0);
-    if (kick < 0) {
-        err = -errno;
         close_fd(&call);
         virtq_hand_end(vq);
         return err;
@@ -102,6 +121,7 @@ bp_virtq_hand_over(struct bp_virtq *vq, struct bp_virtq_layout *ret_layout)
     ret_layout->call_fd = call;
     virtq_shut(vq);
     vq->handed = 1;
+    virtq_relay_kick(vq); /* look at once */
     return 0;
 }
 

@@ -366,8 +366,9 @@ test_pieces(void)
     eq_int(bpt_free(r.m), 0, "no problems");
 }
 
+/* direct: the host gives the doorbell's descriptor; otherwise the library stands in between. */
 static void
-test_hand_over(enum transport how)
+test_hand_over(enum transport how, int direct)
 {
     struct rig r = rig_make(how, 0);
     struct bp_virtq_layout l = {.size = sizeof l};
@@ -383,25 +384,33 @@ test_hand_over(enum transport how)
     sg.gpa = bpt_alloc(r.m, 64, 8);
     bpt_vq_do(q, &sg, 1, NULL);
     bpt_virtio_irq(r.v);
-    eq_int(bp_virtq_hand_over(vq, &l), 0, "a queue is handed over");
+    if (!direct)
+        bpt_inject(r.m, "toy0", 2, BP_E_NOTSUP); /* the first call is for the interrupt */
+    eq_int(bp_virtq_hand_over(vq, &l), 0, direct ? "a queue is handed over" : "... by relay");
     ok(l.num == TOY_SIZE && l.desc == q->desc && l.avail == q->avail && l.used == q->used &&
            l.last_avail == 1,
        "with its place and index");
     ok(read(l.kick_fd, &n, 8) == 8, "the other side is told to look at once");
     bpt_vq_add(q, &sg, 1, 0);
     bpt_vq_notify(q);
-    bpt_pump(r.m);
+    eq_int(bpt_pump(r.m), direct ? 0 : 1, "a kick makes no event of ours, unless we relay it");
     ok(r.toy->n_pop == 1 && read(l.kick_fd, &n, 8) == 8, "kicks go to it, not to the device");
     /* It serves the chain and interrupts. */
     bpt_vq_used(q)[2 + 4] = bpt_vq_avail(q)[3];
     bpt_vq_used(q)[1] = 2;
-    ok(write(l.call_fd, &one, 8) == 8 && bpt_poll(r.m, 100) + 1 && bpt_virtio_irq(r.v) == 1,
-       "its calls interrupt the driver");
+    ok(write(l.call_fd, &one, 8) == 8, "it calls");
+    eq_int(bpt_poll(r.m, 0), how == PCI ? 0 : 1, "a message needs no event of ours, a line does");
+    eq_int(bpt_virtio_irq(r.v), 1, "its calls interrupt the driver");
     ok(bpt_vq_get(q, NULL) >= 0, "who finds the chain");
     bpt_vq_add(q, &sg, 1, 0);
     bp_virtq_take_back(vq, 2);
     eq_int(r.toy->n_pop, 2, "taken back, the device serves what is left");
     ok(bpt_vq_get(q, NULL) >= 0, "in the right place");
+    bpt_pump(r.m);
+    bpt_vq_add(q, &sg, 1, 0);
+    bpt_vq_notify(q);
+    eq_int(bpt_pump(r.m), 1, "kicks come to the device again");
+    ok(bpt_vq_get(q, NULL) >= 0, "which serves them");
     close(l.kick_fd);
     close(l.call_fd);
     eq_int(bp_virtq_hand_over(vq, &l), 0, "and handed over once more");
@@ -409,6 +418,33 @@ test_hand_over(enum transport how)
     close(l.call_fd);
     bpt_virtio_reset(r.v);
     bp_virtq_take_back(vq, 7);
+    eq_int(bpt_free(r.m), 0, "no problems");
+}
+
+/* Whatever fails on the way, the queue stays with the device and no descriptor is left. */
+static void
+test_hand_over_fails(enum transport how)
+{
+    struct rig r = rig_make(how, 0);
+    struct bp_virtq_layout l = {.size = sizeof l};
+    unsigned fds;
+    struct bpt_sg sg = {bpt_alloc(r.m, 64, 8), 64, 1};
+    struct bp_virtq *vq = bp_virtio_queue(r.toy->vdev, 0);
+
+    bpt_virtio_setup(r.v, EVENT, 1);
+    ok(bp_virtq_hand_over(vq, &l) == 0, "handed over, so that what is made once is made");
+    close(l.kick_fd);
+    close(l.call_fd);
+    bp_virtq_take_back(vq, 0);
+    fds = bpt_open_fds();
+    /* A message that has no descriptor is relayed, so its failure is none. */
+    for (uint64_t nth = how == PCI ? 2 : 1; nth <= 2; nth++) {
+        bpt_inject(r.m, "toy0", nth, BP_E_NOMEM);
+        eq_int(bp_virtq_hand_over(vq, &l), BP_E_NOMEM, "a host that fails");
+        eq_int(bpt_open_fds(), fds, "leaves no descriptor");
+        bpt_pump(r.m);
+        eq_int(bpt_vq_do(bpt_virtio_queue(r.v, 0), &sg, 1, NULL), 0, "and the device works on");
+    }
     eq_int(bpt_free(r.m), 0, "no problems");
 }
 
@@ -488,7 +524,9 @@ main(void)
         test_config(how);
         test_reset_in_flight(how);
         test_quiesce(how);
-        test_hand_over(how);
+        test_hand_over(how, 1);
+        test_hand_over(how, 0);
+        test_hand_over_fails(how);
     }
     test_unpop();
     test_dirty(0);

@@ -407,6 +407,14 @@ test_doorbell(struct loop_clock *clock)
     eq_int(loop_run_once(loop, 0), 0, "none left over");
     write_one(loop_doorbell_fd(a.source));
     eq_int(loop_run_once(loop, -1), 1, "rung again: again");
+    must(loop_doorbell_pause(a.source, true));
+    write_one(loop_doorbell_fd(a.source));
+    eq_int(loop_run_once(loop, 0), 0, "paused: somebody else hears it");
+    must(loop_doorbell_pause(a.source, false));
+    eq_int(loop_run_once(loop, 0), 1, "not paused any more: what was rung meanwhile is told once");
+    eq_int(loop_run_once(loop, 0), 0, "and not again");
+    write_one(loop_doorbell_fd(a.source));
+    eq_int(loop_run_once(loop, 0), 1, "and the next ring as ever");
     for (unsigned i = 0; i < 100; i++) {
         must(loop_add_doorbell(loop, NULL, count, &b, &bells[i]));
         write_one(loop_doorbell_fd(bells[i]));
