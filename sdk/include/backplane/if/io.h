@@ -76,10 +76,11 @@ struct bp_io_if {
     int (*access)(bp_inst dev, bp_region, uint64_t off, uint32_t width, uint32_t write,
                   uint64_t *val);
     /*
-     * A doorbell as an eventfd, for a kernel back end such as vhost. taken: *ret_fd, the caller's to
-     * close, is signalled when the doorbell is rung, and event() is not called for it any more (but
-     * for a ring that is on its way). Not taken, ret_fd may be NULL: event() comes again, and once
-     * for what may have been rung meanwhile. The counter is nobody's to read. BP_E_NOTSUP. [ctx]
+     * A doorbell as an eventfd, for a kernel back end such as vhost. taken: *ret_fd, the caller's
+     * to close, is signalled when the doorbell is rung, and event() is not called for it any more
+     * (but for a ring that is on its way). Not taken, ret_fd may be NULL: event() comes again, and
+     * once for what may have been rung meanwhile. The counter is nobody's to read. BP_E_NOTSUP.
+     * [ctx]
      */
     int (*doorbell_fd)(bp_inst, bp_event doorbell, uint32_t taken, int *ret_fd);
 };
