@@ -8,6 +8,8 @@
  * vCPUs are parked, then devices quiesce. So no device ever sees a guest while it is not started,
  * and nothing touches guest memory while it is loaded.
  */
+#include <sys/resource.h>
+
 #include "core/error.h"
 #include "core/machine/log.h"
 #include "core/machine/machine-private.h"
@@ -171,6 +173,19 @@ start_threads(struct machine *m, GError **error)
     return TRUE;
 }
 
+/* Every device takes a few descriptors. What a shell sets is meant for programs with select(), whose
+ * sets end at 1024; neither the core nor a plugin uses it. */
+static void
+raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit); /* else there is what there was */
+    }
+}
+
 int
 machine_run(struct config *config, GError **error)
 {
@@ -178,6 +193,7 @@ machine_run(struct config *config, GError **error)
     int status = -1;
 
     signals_block();
+    raise_descriptor_limit();
     if (machine_init(m, config, FALSE, error) && start_threads(m, error))
         status = run_started(m, error);
     /* I/O that does not finish may still reach guest memory: leave everything to the exit. */
@@ -195,6 +211,7 @@ machine_check(struct config *config, GError **error)
     struct boot_entry entry;
     gboolean good;
 
+    raise_descriptor_limit();
     /* Tables that a start would write do not change what fits: the RSDP is a number to the loader.
      */
     good = machine_init(m, config, TRUE, error) && boot_load(m->boot, m->e820, 0, &entry, error);

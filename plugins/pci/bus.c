@@ -33,6 +33,23 @@ bus_free_slot(const struct pci_bus *bus)
     return PCI_SLOTS;
 }
 
+/*
+ * Once all slots are in use: the first place beside a function 0 that did not ask for its slot
+ * either, going through all slots before any gets a third one. PCI_SLOTS * PCI_FUNCTIONS: none.
+ */
+static uint32_t
+bus_free_function(const struct pci_bus *bus)
+{
+    for (uint32_t function = 1; function < PCI_FUNCTIONS; function++)
+        for (uint32_t slot = 0; slot < PCI_SLOTS; slot++) {
+            const struct pci_fn *first = bus->fns[slot << 3];
+
+            if (first && first->anywhere && !bus->fns[slot << 3 | function])
+                return slot << 3 | function;
+        }
+    return PCI_SLOTS * PCI_FUNCTIONS;
+}
+
 static int
 bus_add_line(struct pci_bus *bus, struct pci_fn *fn, uint32_t pin)
 {
@@ -56,10 +73,14 @@ bus_choose(struct pci_bus *bus, bp_inst dev, const struct bp_pci_function *desc,
 
     if (slot == BP_PCI_SLOT_AUTO) {
         slot = bus_free_slot(bus);
-        if (slot == PCI_SLOTS)
+        if (slot == PCI_SLOTS && desc->function == 0)
+            *ret_devfn = bus_free_function(bus);
+        if (slot == PCI_SLOTS && (desc->function || *ret_devfn == PCI_SLOTS * PCI_FUNCTIONS))
             return host->fail(dev, BP_E_NOSPC,
-                              "all 32 slots of the PCI bus are taken; put several devices into one "
-                              "slot or use fewer");
+                              "the PCI bus is full; use fewer devices, or fewer with a slot of "
+                              "their own");
+        if (slot == PCI_SLOTS)
+            return 0;
     }
     if (slot >= PCI_SLOTS || desc->function >= PCI_FUNCTIONS)
         return bp_failf(host, dev, BP_E_INVAL, "there is no PCI slot %u, function %u", slot,
@@ -109,6 +130,7 @@ bus_add(void *self, bp_inst dev, const struct bp_pci_function *given, uint32_t *
         pci_function_free(fn);
         return err;
     }
+    fn->anywhere = desc.slot == BP_PCI_SLOT_AUTO;
     bus->fns[devfn] = fn;
     bus_mark_multifunction(bus, pci_slot(devfn));
     *ret_fn = devfn;

@@ -95,6 +95,7 @@ struct pci_fn {
     struct pci_window windows[PCI_WINDOWS_MAX];
     uint32_t n_windows;
     struct pci_msix *msix;
+    bool anywhere; /* the bus chose its slot */
     bool has_line;
     bp_irq line;
     _Atomic uint32_t pin;    /* PCI_PIN_* */

@@ -212,6 +212,30 @@ setup_many(struct pcidev *d)
     return 0;
 }
 
+/* Slot 9 is asked for by name, so nobody else comes to sit there. */
+static int
+setup_crowd(struct pcidev *d)
+{
+    int good = 1;
+    int err = pcidev_add(d, 9, 0, 0);
+
+    for (uint32_t slot = 1; !err && slot < 32; slot++)
+        if (slot != 9) {
+            err = pcidev_add(d, BP_PCI_SLOT_AUTO, 0, 0);
+            good = good && d->fn == DEVFN(slot, 0);
+        }
+    ok(!err && good, "as long as there are free slots each gets one");
+    ok(pcidev_add(d, BP_PCI_SLOT_AUTO, 1, 0) == BP_E_NOSPC, "no slot has a function 1 to itself");
+    for (uint32_t slot = 1; !err && slot < 32; slot++)
+        if (slot != 9) {
+            err = pcidev_add(d, BP_PCI_SLOT_AUTO, 0, 1);
+            good = good && d->fn == DEVFN(slot, 1);
+        }
+    ok(!err && good, "then each gets a second function");
+    ok(!pcidev_add(d, BP_PCI_SLOT_AUTO, 0, 1) && d->fn == DEVFN(1, 2), "and then a third");
+    return err;
+}
+
 static int
 setup_all_slots(struct pcidev *d)
 {
@@ -219,7 +243,7 @@ setup_all_slots(struct pcidev *d)
 
     while (!(err = pcidev_add(d, BP_PCI_SLOT_AUTO, 0, 1)))
         n++;
-    eq_int(n, 31, "31 slots are free beside the bridge's");
+    eq_int(n, 31 * 8, "31 slots of 8 functions are free beside the bridge's");
     return err;
 }
 
@@ -236,9 +260,16 @@ test_places(void)
     eq_int(bpt_free(m), 0, "no problems");
 
     m = pci_machine("");
+    ok(pci_device(m, "dev", setup_crowd) && !bpt_start(m), "more functions than slots");
+    eq_int(cfg_read(m, DEVFN(31, 0), 0x0e, 1), 0x80, "function 0 says so");
+    eq_int(cfg_read(m, DEVFN(31, 1), 0, 4), 0x56781234, "the second function is there");
+    eq_int(cfg_read(m, DEVFN(9, 0), 0x0e, 1), 0, "a slot that was asked for stays alone");
+    eq_int(bpt_free(m), 0, "no problems");
+
+    m = pci_machine("");
     pcidev_setup = setup_all_slots;
     ok(!bpt_add(m, &pcidev_class, "dev", "") && bpt_realize_all(m) == BP_E_NOSPC &&
-           strstr(bpt_error(m), "32 slots"),
+           strstr(bpt_error(m), "PCI bus is full"),
        "a full bus says so");
     bpt_problems_clear(m);
     bpt_free(m);

@@ -82,7 +82,8 @@ struct bp_host {
     /*
      * Opens the file that a PATH property names; the descriptor is close-on-exec and the plugin's.
      * The core does this, so that a device keeps working where it has no file system of its own.
-     * BP_E_NOENT, BP_E_ACCES, ... with a text attached as by fail(). [ctx]
+     * BP_E_NOENT, BP_E_ACCES, ... with a text attached as by fail(). Descriptors go beyond 1023, so
+     * select() is of no use with them. [ctx]
      */
     int (*open)(bp_inst, const char *prop, uint32_t flags);
 

@@ -18,7 +18,7 @@
 struct bp_pci_function {
     uint32_t size;
     uint32_t slot;     /* device number 0-31, or BP_PCI_SLOT_AUTO */
-    uint32_t function; /* 0-7 */
+    uint32_t function; /* 0-7; when 0 with BP_PCI_SLOT_AUTO, a full bus gives it another */
     uint32_t vendor, device, subsystem_vendor, subsystem;
     uint32_t class_code; /* 24 bits: base class, subclass, programming interface */
     uint32_t revision;
