@@ -2,9 +2,9 @@
 /*
  * line.c - between the chip and the byte stream of the back end.
  *
- * Output. A byte that leaves the chip goes into the wire buffer, which a timer hands to the back
- * end FLUSH_NS after its first byte, or earlier when it is full: one write for a burst and not for
- * each byte. As soon as the back end takes less than it was given, bytes stay in the transmitter,
+ * Output. A byte that leaves the chip after a pause goes to the back end at once. Those that follow
+ * collect in the wire buffer, which is handed on every FLUSH_NS, or earlier when it is full, until
+ * there is a pause again: a few writes for a burst and not one for each byte. As soon as the back end takes less than it was given, bytes stay in the transmitter,
  * THRE stays clear and the guest waits, until writable(). A machine that stops empties the buffer
  * first.
  *
@@ -36,6 +36,13 @@ wire_flush(struct serial *s)
         s->wire_pos = 0;
 }
 
+static void
+arm_flush(struct serial *s)
+{
+    s->flush_armed = true;
+    s->ev->arm(s->inst, s->flush_timer, s->ev->now(s->inst, BP_CLOCK_MONOTONIC) + FLUSH_NS);
+}
+
 bool
 line_transmit(void *owner, uint8_t byte)
 {
@@ -50,10 +57,20 @@ line_transmit(void *owner, uint8_t byte)
     /* Not stuck: all that was handed on was taken whole, so what is there begins at 0. */
     s->wire[s->wire_n++] = byte;
     if (!s->flush_armed) {
-        s->flush_armed = true;
-        s->ev->arm(s->inst, s->flush_timer, s->ev->now(s->inst, BP_CLOCK_MONOTONIC) + FLUSH_NS);
+        wire_flush(s);
+        arm_flush(s);
     }
     return true;
+}
+
+void
+line_flush_time(struct serial *s)
+{
+    s->flush_armed = false;
+    if (s->wire_n) {
+        arm_flush(s);
+        line_flush(s);
+    }
 }
 
 uint32_t

@@ -50,8 +50,7 @@ serial_event(void *self, uint32_t cookie, uint32_t mask)
     (void)mask;
     switch (cookie) {
     case EV_FLUSH:
-        s->flush_armed = false;
-        line_flush(s);
+        line_flush_time(s);
         line_settle(s);
         break;
     case EV_CHAR_TIMEOUT:

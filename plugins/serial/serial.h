@@ -52,6 +52,7 @@ bool line_transmit(void *owner, uint8_t byte);
 /* Hands on what the back end takes, from the wire and from the transmitter; what is left of both.
  * uart_pump()'s effects on the interrupt line need a line_settle(). */
 uint32_t line_flush(struct serial *);
+void line_flush_time(struct serial *); /* flush_timer has come */
 /* Brings what is outside in line with the chip after anything happened to it. */
 void line_settle(struct serial *);
 /* The modem inputs, as the back end is connected or not. */

@@ -169,8 +169,8 @@ main(void)
     bpt_out(m, BASE + 4, 1, 0);
     ok(in(5) & 0x20, "afterwards the transmitter is empty");
     bpt_reset(m);
-    bpt_out(m, BASE, 1, 'x');
     be.out_n = 0;
+    bpt_out(m, BASE, 1, 'x');
     bpt_advance(m, 1000000000);
     ok(be.out_n == 1 && be.out[0] == 'x', "and after a reset the port works");
     ok(!bpt_free(m), "no rule of the SDK was broken");
