@@ -47,4 +47,25 @@ for machine in pc:cloud:1 microvm:generic:2; do
   vm_passed "$name, second boot from the same image"
   ok "$name: fsck still finds nothing to mend" e2fsck -fn "$tmp/root"
 done
+
+# As many as there may be. Each holds its number, and gets that and 1000 from the guest.
+numbers() {
+  local n
+  for n in $(seq 0 127); do
+    [ "$(tail -c +513 "$tmp/many.$n" | tr -dc 0-9)" = $((n + 1000)) ] || { echo "disk $n is wrong"; return 1; }
+  done
+}
+for machine in pc microvm; do
+  vm_new
+  # shellcheck disable=SC2034 # read by lib.sh
+  platform=$machine cmdline="test=disks test.disks=128"
+  for n in $(seq 0 127); do
+    printf '%-511s\n' "$n" >"$tmp/many.$n"
+    truncate -s 64K "$tmp/many.$n"
+    disks[n]="drive = \"file:$tmp/many.$n\""
+  done
+  vm_run "$machine-many"
+  vm_passed "128 disks, $machine"
+  ok "128 disks, $machine: each has what the guest wrote to it" numbers
+done
 done_testing

@@ -76,6 +76,7 @@ vm_new
 # shellcheck disable=SC2034
 reboot=exit cmdline="test=panic"
 vm_run panic
-ok "a panic: the kernel's message is complete" grep -q 'end Kernel panic - not syncing: sysrq' "$vm_log" || vm_show
+ok "a panic: the kernel says so" grep -q 'Kernel panic - not syncing: sysrq' "$vm_log" || vm_show
+ok "a panic: its last line before it restarts is there" grep -q 'Kernel Offset: ' <(tail -n 1 "$vm_log") || vm_show
 ok "a panic: it ends as a reboot does" test "$vm_status" = 0
 done_testing
