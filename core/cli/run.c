@@ -23,6 +23,7 @@ cli_run(struct cli *cli, int argc, char **argv)
 {
     struct plugin_set *plugins;
     struct config *config;
+    struct vm *vm;
     GError *error = NULL;
     int status = -1;
 
@@ -32,9 +33,13 @@ cli_run(struct cli *cli, int argc, char **argv)
                    1, &argc, &argv))
         return CORE_ERROR_CONFIG;
     terminal_keep();
+    vm = vm_new(NULL);
     plugins = plugin_set_new((const char *const *)cli->plugin_dirs);
     config = run_load(argv[1], plugins, &error);
-    status = config ? machine_run(config, &error) : -1;
+    if (config)
+        status = machine_run(vm, config, &error);
+    else
+        vm_free(vm);
     if (status < 0)
         status = cli_fail(error);
     config_free(config);

@@ -23,8 +23,12 @@ struct vm_msrs {
 };
 
 struct vm {
+    char *device;
+    pthread_t opener; /* opens KVM while opening; then open_error says why it failed */
+    bool opening;     /* [main] */
+    GError *open_error;
     int kvm_fd, fd;
-    unsigned cpus;
+    unsigned cpus, max_cpus;
     size_t run_size;     /* of the page that a vCPU shares with the kernel */
     size_t xsave_size;   /* of struct kvm_xsave with what follows it */
     unsigned max_routes; /* of KVM_SET_GSI_ROUTING, chips' included */
@@ -86,7 +90,7 @@ int kvm_ioctl_value(int fd, unsigned long request, unsigned long arg)
     __attribute__((warn_unused_result));
 
 /* probe.c */
-gboolean vm_probe(struct vm *vm, const char *device, GError **error);
+gboolean vm_probe(struct vm *vm, GError **error);
 bool vm_host_has_hardware(void); /* VMX or SVM is in the host's CPUID; for hints only */
 
 /* chips.c */

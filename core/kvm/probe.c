@@ -175,8 +175,9 @@ probe_create(struct vm *vm, const char *device, GError **error)
 }
 
 gboolean
-vm_probe(struct vm *vm, const char *device, GError **error)
+vm_probe(struct vm *vm, GError **error)
 {
+    const char *device = vm->device;
     int version, max, size;
 
     vm->kvm_fd = open(device, O_RDWR | O_CLOEXEC);
@@ -200,11 +201,7 @@ vm_probe(struct vm *vm, const char *device, GError **error)
     max = vm_cap(vm, KVM_CAP_MAX_VCPUS);
     if (max <= 0)
         max = MAX(4, vm_cap(vm, KVM_CAP_NR_VCPUS)); /* as KVM's documentation has it */
-    if (vm->cpus > (unsigned)max) {
-        g_set_error(error, CORE_ERROR, CORE_ERROR_HOST,
-                    "%u vCPUs are more than the %d that this host's KVM can do", vm->cpus, max);
-        return FALSE;
-    }
+    vm->max_cpus = (unsigned)max;
     size = kvm_ioctl_value(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
     if (size < (int)sizeof(struct kvm_run)) {
         g_set_error(error, CORE_ERROR, CORE_ERROR_HOST, "%s: KVM_GET_VCPU_MMAP_SIZE: %s", device,

@@ -55,7 +55,7 @@ struct vcpu_ops {
 };
 
 struct vcpu_config {
-    unsigned index;                   /* also the APIC id; 0 to vm_config.cpus - 1, ascending */
+    unsigned index; /* also the APIC id; 0 to what vm_ready() was told - 1, ascending */
     const struct thread_attrs *attrs; /* NULL: default; copied */
     const struct vcpu_ops *ops;
     void *io;   /* for pio() and mmio() */

@@ -5,6 +5,7 @@
 #include "core/kvm/vm.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,22 +29,59 @@ vm_get_cpuid(struct vm *vm, GError **error)
     return TRUE;
 }
 
+static void *
+vm_open(void *data)
+{
+    struct vm *vm = data;
+
+    (void)(vm_probe(vm, &vm->open_error) && vm_get_cpuid(vm, &vm->open_error));
+    return NULL;
+}
+
 struct vm *
-vm_new(const struct vm_config *config, GError **error)
+vm_new(const char *device)
 {
     struct vm *vm = g_new0(struct vm, 1);
+    sigset_t all, before;
 
+    vm->device = g_strdup(device ? device : "/dev/kvm");
     vm->kvm_fd = vm->fd = -1;
-    vm->cpus = config->cpus;
     vm->vcpus = g_ptr_array_new();
     g_mutex_init(&vm->lock);
     g_cond_init(&vm->cond);
-    if (!vm_probe(vm, config->device ? config->device : "/dev/kvm", error) ||
-        !vm_get_cpuid(vm, error)) {
-        vm_free(vm);
-        return NULL;
-    }
+    /* Signals are for the main thread; the new one inherits this mask. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    vm->opening = pthread_create(&vm->opener, NULL, vm_open, vm) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!vm->opening)
+        vm_open(vm);
     return vm;
+}
+
+static void
+vm_await(struct vm *vm)
+{
+    if (vm->opening)
+        pthread_join(vm->opener, NULL);
+    vm->opening = false;
+}
+
+gboolean
+vm_ready(struct vm *vm, unsigned cpus, GError **error)
+{
+    vm_await(vm);
+    vm->cpus = cpus;
+    if (vm->max_cpus && cpus > vm->max_cpus) {
+        g_set_error(error, CORE_ERROR, CORE_ERROR_HOST,
+                    "%u vCPUs are more than the %u that this host's KVM can do", cpus,
+                    vm->max_cpus);
+        return FALSE;
+    }
+    if (vm->open_error == NULL)
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&vm->open_error));
+    return FALSE;
 }
 
 void
@@ -51,6 +89,7 @@ vm_free(struct vm *vm)
 {
     if (vm == NULL)
         return;
+    vm_await(vm);
     g_assert(vm->vcpus->len == 0);
     if (vm->fd >= 0)
         close(vm->fd);
@@ -61,6 +100,8 @@ vm_free(struct vm *vm)
     g_mutex_clear(&vm->lock);
     g_free(vm->msrs.entries);
     g_free(vm->cpuid);
+    g_clear_error(&vm->open_error);
+    g_free(vm->device);
     g_free(vm);
 }
 

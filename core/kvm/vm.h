@@ -30,18 +30,20 @@
 
 struct vm;
 
-struct vm_config {
-    const char *device; /* NULL: /dev/kvm */
-    unsigned cpus;      /* vCPUs that will be made */
-};
+/*
+ * Has a thread open KVM, see that everything needed is there and make a VM. The kernel takes its
+ * time over that, in which the caller may do something else. device NULL: /dev/kvm. Of the VM only
+ * vm_ready() and vm_free() may be called next. [main]
+ */
+struct vm *vm_new(const char *device) __attribute__((warn_unused_result));
 
 /*
- * Opens KVM, sees that everything needed is there, makes the VM. Every reason that it can find is
- * in the one error, CORE_ERROR_HOST, with what to do about it. Its chips are made with the first
- * vCPU; attach memory before that, which is much faster than after it. [main]
+ * Waits for the VM. Every reason that can be found why there is none is in the one error,
+ * CORE_ERROR_HOST, with what to do about it. cpus: how many vCPUs will be made. The VM's chips are
+ * made with the first of them; attach memory before that, which is much faster than after it. Once.
+ * [main]
  */
-struct vm *vm_new(const struct vm_config *config, GError **error)
-    __attribute__((warn_unused_result));
+gboolean vm_ready(struct vm *vm, unsigned cpus, GError **error) __attribute__((warn_unused_result));
 
 /* vCPUs and the interrupt router have been freed, memory and bus detached. NULL is fine. [main] */
 void vm_free(struct vm *vm);

@@ -35,7 +35,8 @@ struct machine {
 
     struct memory *memory;
     struct e820 *e820;
-    struct vm *vm; /* NULL while checking */
+    struct vm *vm_opening; /* as it was given, until vm is it */
+    struct vm *vm;         /* NULL while checking */
     struct irq_router *irqs;
     struct bus *bus;
     struct loop_clock *clock;
@@ -67,8 +68,9 @@ struct machine {
     gboolean button_pressed;
 };
 
-/* machine.c: everything but the life cycle of instances. FALSE leaves a machine to machine_fini. */
-gboolean machine_init(struct machine *m, struct config *config, gboolean check, GError **error)
+/* machine.c: everything but the life cycle of instances. Takes vm, NULL to check. FALSE leaves a
+ * machine to machine_fini. */
+gboolean machine_init(struct machine *m, struct vm *vm, struct config *config, GError **error)
     __attribute__((warn_unused_result));
 void machine_fini(struct machine *m);
 

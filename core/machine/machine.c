@@ -87,12 +87,12 @@ memory_fits(const struct machine *m, unsigned bits, GError **error)
 static gboolean
 init_vm(struct machine *m, GError **error)
 {
-    struct vm_config config = {.cpus = m->config->machine.cpus};
-
     if (m->check)
         return memory_fits(m, cpuid_host_phys_bits(), error);
-    m->vm = vm_new(&config, error);
-    if (!m->vm || !memory_fits(m, vm_phys_bits(m->vm), error))
+    if (!vm_ready(m->vm_opening, m->config->machine.cpus, error))
+        return FALSE;
+    m->vm = g_steal_pointer(&m->vm_opening);
+    if (!memory_fits(m, vm_phys_bits(m->vm), error))
         return FALSE;
     if (!memory_attach(m->memory, &vm_slot_ops, m->vm, error))
         return FALSE;
@@ -145,11 +145,12 @@ init_boot(struct machine *m, GError **error)
 }
 
 gboolean
-machine_init(struct machine *m, struct config *config, gboolean check, GError **error)
+machine_init(struct machine *m, struct vm *vm, struct config *config, GError **error)
 {
     memset(m, 0, sizeof *m);
     m->config = config;
-    m->check = check;
+    m->vm_opening = vm;
+    m->check = vm == NULL;
     m->signal_fd = -1;
     m->mmio32_end = MACHINE_MMIO32_END;
     g_mutex_init(&m->published_lock);
@@ -182,6 +183,7 @@ machine_fini(struct machine *m)
     if (m->memory && m->vm)
         memory_detach(m->memory);
     vm_free(m->vm);
+    vm_free(m->vm_opening);
     if (m->bus)
         bus_free(m->bus);
     if (m->e820)

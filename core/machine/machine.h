@@ -8,14 +8,17 @@
 #include <glib.h>
 
 #include "core/config/config.h"
+#include "core/kvm/vm.h"
 
 /*
- * Runs the machine on the calling thread until it powers off, is told to stop, or fails. Returns
+ * Runs the machine on the calling thread until it powers off, is told to stop, or fails. vm comes
+ * from vm_new() and is taken; making it before the config is read saves time. Returns
  * the exit status (0 power-off; what the guest chose through a request to exit), or -1 with an
  * error whose code is the exit status. SIGTERM presses the power button, SIGINT and a second
  * SIGTERM stop the machine, SIGHUP has the back ends look at their files again. [main]
  */
-int machine_run(struct config *config, GError **error) __attribute__((warn_unused_result));
+int machine_run(struct vm *vm, struct config *config, GError **error)
+    __attribute__((warn_unused_result));
 
 /*
  * Everything that machine_run() does before the first guest instruction, but without KVM and

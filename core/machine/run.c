@@ -173,8 +173,8 @@ start_threads(struct machine *m, GError **error)
     return TRUE;
 }
 
-/* Every device takes a few descriptors. What a shell sets is meant for programs with select(), whose
- * sets end at 1024; neither the core nor a plugin uses it. */
+/* Every device takes a few descriptors. What a shell sets is meant for programs with select(),
+ * whose sets end at 1024; neither the core nor a plugin uses it. */
 static void
 raise_descriptor_limit(void)
 {
@@ -187,14 +187,14 @@ raise_descriptor_limit(void)
 }
 
 int
-machine_run(struct config *config, GError **error)
+machine_run(struct vm *vm, struct config *config, GError **error)
 {
     struct machine *m = g_new0(struct machine, 1);
     int status = -1;
 
     signals_block();
     raise_descriptor_limit();
-    if (machine_init(m, config, FALSE, error) && start_threads(m, error))
+    if (machine_init(m, vm, config, error) && start_threads(m, error))
         status = run_started(m, error);
     /* I/O that does not finish may still reach guest memory: leave everything to the exit. */
     if (status == -2)
@@ -214,7 +214,7 @@ machine_check(struct config *config, GError **error)
     raise_descriptor_limit();
     /* Tables that a start would write do not change what fits: the RSDP is a number to the loader.
      */
-    good = machine_init(m, config, TRUE, error) && boot_load(m->boot, m->e820, 0, &entry, error);
+    good = machine_init(m, NULL, config, error) && boot_load(m->boot, m->e820, 0, &entry, error);
     machine_fini(m);
     g_free(m);
     return good;

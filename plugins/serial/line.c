@@ -4,9 +4,9 @@
  *
  * Output. A byte that leaves the chip after a pause goes to the back end at once. Those that follow
  * collect in the wire buffer, which is handed on every FLUSH_NS, or earlier when it is full, until
- * there is a pause again: a few writes for a burst and not one for each byte. As soon as the back end takes less than it was given, bytes stay in the transmitter,
- * THRE stays clear and the guest waits, until writable(). A machine that stops empties the buffer
- * first.
+ * there is a pause again: a few writes for a burst and not one for each byte. As soon as the back
+ * end takes less than it was given, bytes stay in the transmitter, THRE stays clear and the guest
+ * waits, until writable(). A machine that stops empties the buffer first.
  *
  * Input. The back end is only asked for what the receiver has room for, so nothing is ever overrun;
  * after a refusal it is asked again when the guest has made enough room for a burst.

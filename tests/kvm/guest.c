@@ -120,7 +120,6 @@ guest_new_attrs(unsigned cpus, uint64_t ram_bytes, const struct thread_attrs *at
 {
     struct guest *guest = g_new0(struct guest, 1);
     struct memory_config mem = {.size_bytes = ram_bytes};
-    struct vm_config vm = {.cpus = cpus};
     GError *error = NULL;
 
     g_mutex_init(&guest->lock);
@@ -129,8 +128,9 @@ guest_new_attrs(unsigned cpus, uint64_t ram_bytes, const struct thread_attrs *at
     if (guest->mem == NULL)
         fatal(error);
     guest->bus = bus_new(ram_overlap, guest->mem);
-    guest->vm = vm_new(&vm, &error);
-    if (guest->vm == NULL || !memory_attach(guest->mem, &vm_slot_ops, guest->vm, &error))
+    guest->vm = vm_new(NULL);
+    if (!vm_ready(guest->vm, cpus, &error) ||
+        !memory_attach(guest->mem, &vm_slot_ops, guest->vm, &error))
         fatal(error);
     bus_attach(guest->bus, vm_ioeventfd, guest->vm);
     guest->irqs = irq_router_new(guest->vm);

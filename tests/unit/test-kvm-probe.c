@@ -66,11 +66,10 @@ ioctl(int fd, unsigned long request, ...)
 static void
 refused(const char *device, unsigned cpus, const char *what, const char *words)
 {
-    struct vm_config config = {.device = device, .cpus = cpus};
     gchar **list = g_strsplit(words, "|", -1);
     GError *error = NULL;
-    struct vm *vm = vm_new(&config, &error);
-    bool good = vm == NULL && error && error->code == CORE_ERROR_HOST;
+    struct vm *vm = vm_new(device);
+    bool good = !vm_ready(vm, cpus, &error) && error && error->code == CORE_ERROR_HOST;
 
     for (unsigned i = 0; good && list[i]; i++)
         good = strstr(error->message, list[i]) != NULL;
