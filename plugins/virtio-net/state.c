@@ -103,7 +103,8 @@ net_load(void *self, const struct bp_reader *r)
         err = r->u64(r, "offloads", &offloads);
     if (err && err != BP_E_NOENT)
         return err;
-    if (pairs > PAIRS_MAX || offloads > UINT32_MAX || net_set_pairs(net, (uint32_t)pairs) != 0)
+    if (pairs > PAIRS_MAX || offloads & ~(uint64_t)net->offered_rx ||
+        net_set_pairs(net, (uint32_t)pairs) != 0)
         return BP_E_INVAL;
     return net_set_rx_offloads(net, (uint32_t)offloads);
 }
