@@ -212,23 +212,31 @@ check_context(struct inst *in, enum tag tag, const char *what)
                 ctx_top->inst->id);
 }
 
-int
-host_call(bp_inst handle, enum tag tag, const char *what, struct inst **ret_inst)
+static int
+inject(struct inst *in)
 {
-    struct inst *in = inst_of(handle);
-    struct bpt_machine *m;
+    struct bpt_machine *m = in->m;
     int err = 0;
 
-    if (!in)
-        return BP_E_INVAL;
-    m = in->m;
-    check_context(in, tag, what);
     lock(m);
     if (m->inject_left && (!m->inject_inst || m->inject_inst == in) && --m->inject_left == 0) {
         m->injected = 1;
         err = m->inject_err;
     }
     unlock(m);
+    return err;
+}
+
+int
+host_call(bp_inst handle, enum tag tag, const char *what, struct inst **ret_inst)
+{
+    struct inst *in = inst_of(handle);
+    int err;
+
+    if (!in)
+        return BP_E_INVAL;
+    check_context(in, tag, what);
+    err = inject(in);
     if (err)
         return err;
     *ret_inst = in;
@@ -246,6 +254,23 @@ bpt_inject(struct bpt_machine *m, const char *id, uint64_t nth, int err)
     m->inject_err = err;
     m->injected = 0;
     unlock(m);
+}
+
+int
+inject_state(struct bpt_machine *m)
+{
+    if (!m->inject_state_left || --m->inject_state_left)
+        return 0;
+    m->injected = 1;
+    return m->inject_err;
+}
+
+void
+bpt_inject_state(struct bpt_machine *m, uint64_t nth, int err)
+{
+    m->inject_state_left = nth;
+    m->inject_err = err;
+    m->injected = 0;
 }
 
 int

@@ -147,7 +147,7 @@ struct service {
     uint32_t size;
     const void *table;
     int hidden;
-    void *cut; /* a shorter copy */
+    void *cut, *cut_area; /* a shorter copy, and the pages that it is in */
     uint32_t cut_size;
 };
 
@@ -224,6 +224,7 @@ struct bpt_machine {
     /* injection */
     struct inst *inject_inst;
     uint64_t inject_left;
+    uint64_t inject_state_left;
     int inject_err, injected;
 
     struct bpt_virtio *drivers;
@@ -282,6 +283,8 @@ enum tag {
     TAG_REALIZE,
 };
 int host_call(bp_inst, enum tag, const char *what, struct inst **ret_inst);
+/* The error that bpt_inject_state() wants this call to fail with, or 0. */
+int inject_state(struct bpt_machine *);
 
 /* ---- props.c ---- */
 int props_parse(struct inst *, const char *text, const char *const *list);

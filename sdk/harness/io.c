@@ -346,3 +346,45 @@ bpt_where(struct bpt_machine *m, const char *id, const char *name)
 
     return o ? o->region.base : BP_IO_NOWHERE;
 }
+
+static struct obj *
+region_nth(struct bpt_machine *m, const char *id, unsigned index)
+{
+    struct inst *in = inst_by_id(m, id);
+
+    for (unsigned i = 0; in && i < m->n_objs; i++)
+        if (m->objs[i]->kind == OBJ_REGION && !m->objs[i]->closed && m->objs[i]->owner == in &&
+            index-- == 0)
+            return m->objs[i];
+    return NULL;
+}
+
+int
+bpt_region(struct bpt_machine *m, const char *id, unsigned index, struct bpt_region_info *ret_info)
+{
+    struct obj *o = region_nth(m, id, index);
+
+    if (!o)
+        return 0;
+    ret_info->kind = o->region.desc.kind;
+    ret_info->len = o->region.desc.len;
+    ret_info->base = o->region.base;
+    ret_info->name = o->name;
+    return 1;
+}
+
+int
+bpt_access(struct bpt_machine *m, const char *id, unsigned index, uint64_t off, uint32_t width,
+           int write, uint64_t *val)
+{
+    struct obj *o = region_nth(m, id, index);
+
+    if (!o)
+        return BP_E_NOENT;
+    if (width != 1 && width != 2 && width != 4 && width != 8)
+        return BP_E_INVAL;
+    if (off >= o->region.desc.len || width > o->region.desc.len - off)
+        return BP_E_RANGE;
+    region_do(o, off, width, write, val);
+    return 0;
+}

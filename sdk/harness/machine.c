@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 
 #include "fake.h"
 
@@ -19,12 +20,12 @@ bpt_new(uint64_t ram_low, uint64_t ram_high)
 {
     struct bpt_machine *m;
     const struct service services[N_SERVICES] = {
-        {BP_IF_MEM, sizeof fake_mem, &fake_mem, 0, NULL, 0},
-        {BP_IF_IO, sizeof fake_io, &fake_io, 0, NULL, 0},
-        {BP_IF_IRQ, sizeof fake_irq, &fake_irq, 0, NULL, 0},
-        {BP_IF_EVENT, sizeof fake_event, &fake_event, 0, NULL, 0},
-        {BP_IF_RAM, sizeof fake_ram, &fake_ram, 0, NULL, 0},
-        {BP_IF_MACHINE, sizeof fake_machine, &fake_machine, 0, NULL, 0},
+        {BP_IF_MEM, sizeof fake_mem, &fake_mem, 0, NULL, NULL, 0},
+        {BP_IF_IO, sizeof fake_io, &fake_io, 0, NULL, NULL, 0},
+        {BP_IF_IRQ, sizeof fake_irq, &fake_irq, 0, NULL, NULL, 0},
+        {BP_IF_EVENT, sizeof fake_event, &fake_event, 0, NULL, NULL, 0},
+        {BP_IF_RAM, sizeof fake_ram, &fake_ram, 0, NULL, NULL, 0},
+        {BP_IF_MACHINE, sizeof fake_machine, &fake_machine, 0, NULL, NULL, 0},
     };
 
     if (ram_low > BPT_RAM_LOW_MAX)
@@ -371,6 +372,29 @@ bpt_reset(struct bpt_machine *m)
     return err || !was_running ? err : bpt_start(m);
 }
 
+/* ---- A host that lacks something ---- */
+
+/* A table that ends where readable memory does, so that whoever reads on is found. */
+static void
+cut_new(struct service *s, uint32_t size)
+{
+    s->cut_area = mmap(NULL, 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (s->cut_area == MAP_FAILED || mprotect(s->cut_area, PAGE, PROT_READ | PROT_WRITE) < 0) {
+        fputs("# libbackplane-test: out of memory\n", stderr);
+        abort();
+    }
+    s->cut = (uint8_t *)s->cut_area + PAGE - size;
+    s->cut_size = size;
+}
+
+static void
+cut_free(struct service *s)
+{
+    if (s->cut)
+        munmap(s->cut_area, 2 * PAGE);
+    s->cut = NULL;
+}
+
 /* ---- The end ---- */
 
 static void
@@ -450,7 +474,7 @@ bpt_free(struct bpt_machine *m)
     for (unsigned i = 0; i < m->n_published; i++)
         free(m->published[i].key);
     for (unsigned i = 0; i < N_SERVICES; i++)
-        free(m->services[i].cut);
+        cut_free(&m->services[i]);
     ram_fini(m);
     close(m->wake_fd);
     pthread_mutex_destroy(&m->lock);
@@ -551,9 +575,8 @@ bpt_truncate(struct bpt_machine *m, const char *iface, uint32_t size)
 
         if (strcmp(s->iface, iface) != 0 || size < sizeof size || size > s->size)
             continue;
-        free(s->cut);
-        s->cut = xcalloc(1, size);
-        s->cut_size = size;
+        cut_free(s);
+        cut_new(s, size);
         memcpy(s->cut, s->table, size);
         memcpy(s->cut, &size, sizeof size);
     }

@@ -109,7 +109,10 @@ write_section(const struct bp_writer *w, const char *name, uint32_t ver, uint32_
 {
     struct cursor *c = w->ctx;
     struct item *it;
+    int err = inject_state(c->inst->m);
 
+    if (err)
+        return err;
     if (item_find(c->state, name, NULL)) {
         problem(c->inst->m, "%s: saves the section '%s' twice", c->inst->id, name);
         return BP_E_EXIST;
@@ -121,42 +124,46 @@ write_section(const struct bp_writer *w, const char *name, uint32_t ver, uint32_
     return 0;
 }
 
-static struct item *
-write_item(const struct bp_writer *w, enum item_type type, const char *key)
+static int
+write_item(const struct bp_writer *w, enum item_type type, const char *key, struct item **ret_item)
 {
     struct cursor *c = w->ctx;
+    int err = inject_state(c->inst->m);
 
+    if (err)
+        return err;
     if (!c->section) {
         problem(c->inst->m, "%s: saves '%s' outside any section", c->inst->id, key);
-        return NULL;
+        return BP_E_INVAL;
     }
     if (item_find(c->state, c->section, key)) {
         problem(c->inst->m, "%s: saves '%s' twice in '%s'", c->inst->id, key, c->section);
-        return NULL;
+        return BP_E_INVAL;
     }
-    return item_add(c->state, type, c->section, key);
+    *ret_item = item_add(c->state, type, c->section, key);
+    return 0;
 }
 
 static int
 write_u64(const struct bp_writer *w, const char *key, uint64_t val)
 {
-    struct item *it = write_item(w, ITEM_U64, key);
+    struct item *it;
+    int err = write_item(w, ITEM_U64, key, &it);
 
-    if (!it)
-        return BP_E_INVAL;
-    it->value = val;
-    return 0;
+    if (!err)
+        it->value = val;
+    return err;
 }
 
 static int
 write_blob(const struct bp_writer *w, const char *key, const void *p, uint64_t n)
 {
-    struct item *it = write_item(w, ITEM_BLOB, key);
+    struct item *it;
+    int err = write_item(w, ITEM_BLOB, key, &it);
 
-    if (!it)
-        return BP_E_INVAL;
-    item_set_blob(it, p, n);
-    return 0;
+    if (!err)
+        item_set_blob(it, p, n);
+    return err;
 }
 
 /* ---- The reader ---- */
@@ -166,7 +173,10 @@ read_section(const struct bp_reader *r, const char *name, uint32_t *ret_ver)
 {
     struct cursor *c = r->ctx;
     struct item *it = item_find(c->state, name, NULL);
+    int err = inject_state(c->inst->m);
 
+    if (err)
+        return err;
     if (!it)
         return BP_E_NOENT;
     c->section = it->section;
@@ -175,33 +185,40 @@ read_section(const struct bp_reader *r, const char *name, uint32_t *ret_ver)
     return 0;
 }
 
-static struct item *
-read_item(const struct bp_reader *r, enum item_type type, const char *key)
+static int
+read_item(const struct bp_reader *r, enum item_type type, const char *key, struct item **ret_item)
 {
     struct cursor *c = r->ctx;
     struct item *it = c->section ? item_find(c->state, c->section, key) : NULL;
+    int err = inject_state(c->inst->m);
 
-    return it && it->type == type ? it : NULL;
+    if (err)
+        return err;
+    if (!it || it->type != type)
+        return BP_E_NOENT;
+    *ret_item = it;
+    return 0;
 }
 
 static int
 read_u64(const struct bp_reader *r, const char *key, uint64_t *ret_val)
 {
-    struct item *it = read_item(r, ITEM_U64, key);
+    struct item *it;
+    int err = read_item(r, ITEM_U64, key, &it);
 
-    if (!it)
-        return BP_E_NOENT;
-    *ret_val = it->value;
-    return 0;
+    if (!err)
+        *ret_val = it->value;
+    return err;
 }
 
 static int
 read_blob(const struct bp_reader *r, const char *key, void *p, uint64_t cap, uint64_t *ret_n)
 {
-    struct item *it = read_item(r, ITEM_BLOB, key);
+    struct item *it;
+    int err = read_item(r, ITEM_BLOB, key, &it);
 
-    if (!it)
-        return BP_E_NOENT;
+    if (err)
+        return err;
     *ret_n = it->len;
     if (it->len > cap)
         return BP_E_RANGE;
@@ -386,16 +403,20 @@ int
 bpt_state_remove(struct bpt_state *s, const char *section, const char *key)
 {
     unsigned kept = 0, n = s->n;
+    /* The names may be those of an item that goes. */
+    char *in = xstrdup(section), *what = key ? xstrdup(key) : NULL;
 
     for (unsigned i = 0; i < n; i++) {
         struct item *it = &s->items[i];
 
-        if (strcmp(it->section, section) == 0 && (!key || (it->key && strcmp(it->key, key) == 0)))
+        if (strcmp(it->section, in) == 0 && (!what || (it->key && strcmp(it->key, what) == 0)))
             item_free(it);
         else
             s->items[kept++] = *it;
     }
     s->n = kept;
+    free(in);
+    free(what);
     return kept == n ? BP_E_NOENT : 0;
 }
 

@@ -119,12 +119,15 @@ BP_EXPORT unsigned bpt_open_fds(void);
 /* The nth host call from now (1 = the next) that can fail, of this instance (NULL: of any), fails
  * with err (query: NULL) without doing anything. 0 switches it off. */
 BP_EXPORT void bpt_inject(struct bpt_machine *, const char *id, uint64_t nth, int err);
+/* The same for the calls of the writers and readers that save() and load() get. */
+BP_EXPORT void bpt_inject_state(struct bpt_machine *, uint64_t nth, int err);
 /* 1: the injected failure has happened. So `for (n = 1;; n++)` can try every call in turn. */
 BP_EXPORT int bpt_injected(struct bpt_machine *);
 /* The host has no such service of the core. */
 BP_EXPORT void bpt_hide(struct bpt_machine *, const char *iface);
-/* The host's table of that service ends after size bytes, as an older core's would. "bp.host" is
- * struct bp_host itself, for plugins loaded from now on. */
+/* The host's table of that service ends after size bytes, as an older core's would, and so does
+ * the memory that it lies in. "bp.host" is struct bp_host itself, for plugins loaded from now on.
+ */
 BP_EXPORT void bpt_truncate(struct bpt_machine *, const char *iface, uint32_t size);
 /* bp.mem/1 map(): 0 = all there is in one piece (the default); 1 = never (BP_E_NOTSUP); a multiple
  * of 4096 = windows that end at each multiple of it. Windows are mappings of their own with a hole
@@ -159,6 +162,18 @@ BP_EXPORT uint64_t bpt_mmio_read(struct bpt_machine *, uint64_t gpa, uint32_t wi
 BP_EXPORT void bpt_mmio_write(struct bpt_machine *, uint64_t gpa, uint32_t width, uint64_t val);
 /* 1: a region is placed over that port or address; *ret_id is the instance (may be NULL). */
 BP_EXPORT int bpt_claimed(struct bpt_machine *, uint32_t kind, uint64_t base, const char **ret_id);
+/* The index-th region that an instance made; 0 past the last one. */
+struct bpt_region_info {
+    uint32_t kind;
+    uint64_t len, base; /* base: BP_IO_NOWHERE when it is not placed */
+    const char *name;
+};
+BP_EXPORT int bpt_region(struct bpt_machine *, const char *id, unsigned index,
+                         struct bpt_region_info *ret_info);
+/* An access into that region, placed or not, as a bus in front of it would make it. BP_E_NOENT:
+ * there is none; BP_E_RANGE: not within it. */
+BP_EXPORT int bpt_access(struct bpt_machine *, const char *id, unsigned index, uint64_t off,
+                         uint32_t width, int write, uint64_t *val);
 /* Where the region `name` of an instance is; BP_IO_NOWHERE. */
 BP_EXPORT uint64_t bpt_where(struct bpt_machine *, const char *id, const char *name);
 
