@@ -175,6 +175,7 @@ rx_receive(void *user, uint32_t queue, const struct bp_iovec *iov, uint32_t n_io
         return BP_E_AGAIN;
     if (n < 0)
         return 0;
+    bp_virtq_want_notify(vq, 0);   /* until it is found empty, for which the packet waits */
     hdr.num_buffers = (uint16_t)n; /* little endian, as the host is */
     bp_virtq_copy_in(&net->rx_chains[0], 0, &hdr, sizeof hdr);
     for (int i = 0; i < n; i++)

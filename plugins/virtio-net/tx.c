@@ -135,6 +135,7 @@ tx_run(struct net *net, uint32_t pair)
 
     if (!vq || pair >= net->pairs || !bp_virtio_live(net->vdev) || vhost_has(net, pair))
         return;
+    bp_virtq_want_notify(vq, 0); /* until it is found empty */
     for (; n < TURN; n++) {
         if (!tx->pending && bp_virtq_pop(vq, &tx->chain) <= 0)
             break;

@@ -434,6 +434,47 @@ test_receive(void)
     bench_close(&b);
 }
 
+/* A driver without EVENT_IDX is asked not to notify for as long as it need not. */
+static void
+test_quiet(void)
+{
+    struct bp_net_hdr plain = {0};
+    struct bpt_vq *tx, *rx;
+    struct bench b;
+    unsigned readies;
+
+    bench_wire(&b);
+    bench_open(&b, NULL, ALL & ~BIT(29), 3);
+    tx = bpt_virtio_queue(b.dev, TX);
+    rx = bpt_virtio_queue(b.dev, RX);
+    b.wire.answer = BP_E_AGAIN;
+    transmit(&b, &plain, 100);
+    eq_int(bpt_vq_used(tx)[0], 1, "while packets wait for the back end, no more need be told of");
+    ok(bpt_vq_kick(tx) == 0, "... so the driver does not kick");
+    b.wire.answer = 0;
+    b.wire.client->sendable(b.wire.client->user, 0);
+    eq_int(bpt_vq_used(tx)[0], 0, "when the queue was found empty they must");
+    ok(transmit(&b, &plain, 100) >= 0 && b.wire.sent == 2, "... and are sent");
+    eq_int(bpt_vq_used(rx)[0], 0, "a receive queue without buffers wants to know of them");
+    for (int i = 0; i < 3; i++)
+        add_rx(&b, bpt_alloc(b.m, 1500, 16), 1500);
+    bpt_vq_kick(rx);
+    bpt_poll(b.m, 0);
+    receive(&b, all_ones, 60);
+    eq_int(bpt_vq_used(rx)[0], 1, "... with buffers not");
+    receive(&b, all_ones, 60);
+    receive(&b, all_ones, 60);
+    eq_int(bpt_vq_used(rx)[0], 1, "... the last one included");
+    eq_int(receive(&b, all_ones, 60), BP_E_AGAIN, "a packet has to wait");
+    eq_int(bpt_vq_used(rx)[0], 0, "... so they are wanted again");
+    readies = b.wire.readies;
+    add_rx(&b, bpt_alloc(b.m, 1500, 16), 1500);
+    ok(bpt_vq_kick(rx) == 1 && bpt_poll(b.m, 0) && b.wire.readies == readies + 1,
+       "... and the back end hears of the next");
+    eq_int(receive(&b, all_ones, 60), 0, "... for its packet");
+    bench_close(&b);
+}
+
 static void
 test_receive_edges(void)
 {
@@ -675,6 +716,7 @@ main(void)
         test_transmit();
         test_headers();
         test_receive();
+        test_quiet();
         test_receive_edges();
         test_receive_small();
         test_filters();
