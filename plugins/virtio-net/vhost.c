@@ -44,14 +44,21 @@ vhost_has(const struct net *net, uint32_t pair)
     return net->vhost && net->vhost->on[pair];
 }
 
+/* Closed, it moves nothing any more, whatever it thinks of its queues. The pair is ours from here
+ * on. */
+static void
+give_up(struct vhost *v, uint32_t pair)
+{
+    if (v->fd[pair] >= 0)
+        close(v->fd[pair]);
+    v->fd[pair] = -1;
+}
+
 static void
 close_all(struct vhost *v)
 {
-    for (uint32_t i = 0; i < PAIRS_MAX; i++) {
-        if (v->fd[i] >= 0)
-            close(v->fd[i]);
-        v->fd[i] = -1;
-    }
+    for (uint32_t i = 0; i < PAIRS_MAX; i++)
+        give_up(v, i);
 }
 
 static int
@@ -244,8 +251,10 @@ take_back(struct net *net, uint32_t pair, unsigned index)
     struct vhost_vring_state base = {index, 0};
     struct bp_virtq *vq = bp_virtio_queue(net->vdev, 2 * pair + index);
 
-    if (ioctl(fd, VHOST_NET_SET_BACKEND, &none) < 0 || ioctl(fd, VHOST_GET_VRING_BASE, &base) < 0)
+    if (ioctl(fd, VHOST_NET_SET_BACKEND, &none) < 0 || ioctl(fd, VHOST_GET_VRING_BASE, &base) < 0) {
         bp_virtio_broken(net->vdev, "the kernel does not give a queue back");
+        give_up(net->vhost, pair);
+    }
     bp_virtq_take_back(vq, (uint16_t)base.num);
 }
 
@@ -256,6 +265,8 @@ set_up(struct net *net, uint32_t pair)
     uint64_t features = bp_virtio_features(net->vdev) & RING_FEATURES;
     int err;
 
+    if (v->fd[pair] < 0)
+        return BP_E_NXIO;
     if (!v->owned[pair] && ioctl(v->fd[pair], VHOST_SET_OWNER) < 0)
         return -errno;
     v->owned[pair] = true;
