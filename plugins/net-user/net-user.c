@@ -10,9 +10,6 @@
 
 #include "net-user.h"
 
-/* The largest frame that a device may send: no offload is offered, so a frame is at most this. */
-#define FRAME_MAX 65536
-
 static int
 net_user_info(void *be, struct bp_net_info *ret_info)
 {
@@ -66,27 +63,22 @@ net_user_send(void *be, uint32_t queue, const struct bp_iovec *iov, uint32_t n_i
 {
     struct net_user *nu = be;
     uint64_t skip = sizeof(struct bp_net_hdr), at = 0;
-    uint8_t *frame;
 
     if (queue != 0 || len <= skip || len - skip > FRAME_MAX || !nu->running)
         return 0; /* dropped, as on a wire */
     /* Copied: slirp changes what it is given, and the guest could change it meanwhile. */
-    frame = malloc(len - skip);
-    if (!frame)
-        return 0;
     for (uint32_t i = 0; i < n_iov && at < len - sizeof(struct bp_net_hdr); i++) {
         uint64_t from = skip < iov[i].len ? skip : iov[i].len;
         uint64_t take = iov[i].len - from, room = len - sizeof(struct bp_net_hdr) - at;
 
         skip -= from;
         take = take < room ? take : room;
-        memcpy(frame + at, (const uint8_t *)iov[i].base + from, take);
+        memcpy(nu->frame + at, (const uint8_t *)iov[i].base + from, take);
         at += take;
     }
     nu->sending = true;
-    slirp_input(nu->slirp, frame, (int)at);
+    slirp_input(nu->slirp, nu->frame, (int)at);
     nu->sending = false;
-    free(frame);
     return 0;
 }
 
@@ -134,6 +126,11 @@ net_user_create(const struct bp_host *host, bp_inst inst, void **ret_self)
 
     if (!nu)
         return BP_E_NOMEM;
+    nu->frame = malloc(FRAME_MAX); /* the system gives only the pages that are used */
+    if (!nu->frame) {
+        free(nu);
+        return BP_E_NOMEM;
+    }
     nu->host = host;
     nu->inst = inst;
     *ret_self = nu;
@@ -219,6 +216,7 @@ net_user_destroy(void *self)
     stack_close(nu);
     deliver_drop_all(nu);
     poll_free(nu);
+    free(nu->frame);
     free(nu);
 }
 

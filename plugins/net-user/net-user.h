@@ -18,6 +18,9 @@ enum {
     COOKIE_FD = 4,      /* a descriptor of slirp's is ready */
 };
 
+/* The largest frame that a device may send: no offload is offered, so a frame is at most this. */
+#define FRAME_MAX 65536
+
 struct packet {
     struct packet *next;
     uint64_t len; /* header and frame */
@@ -55,9 +58,12 @@ struct net_user {
     bool blocked;   /* the device said AGAIN: until ready() */
     bool delivered; /* receive() was called since the last received() */
     struct queue queue;
+    uint8_t *frame; /* FRAME_MAX bytes: the guest's packet while slirp looks at it */
 
     struct watch *watches;
     unsigned n_watches, cap_watches;
+    struct pollfd *fds; /* of the current round, one a watch */
+    unsigned cap_fds;
     int *order; /* of the current round: slirp's index -> watch */
     unsigned n_order, cap_order;
 };

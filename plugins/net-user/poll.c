@@ -132,20 +132,15 @@ poll_update(struct net_user *nu)
                     : nu->ev->now(nu->inst, BP_CLOCK_MONOTONIC) + (int64_t)timeout_ms * 1000000);
 }
 
-struct round {
-    struct net_user *nu;
-    struct pollfd *fds; /* one for each watch */
-};
-
 static int
 get_revents(int idx, void *opaque)
 {
-    struct round *r = opaque;
+    const struct net_user *nu = opaque;
     short got;
 
-    if (idx < 0 || (unsigned)idx >= r->nu->n_order)
+    if (idx < 0 || (unsigned)idx >= nu->n_order)
         return 0;
-    got = r->fds[r->nu->order[idx]].revents;
+    got = nu->fds[nu->order[idx]].revents;
     return (got & POLLIN ? SLIRP_POLL_IN : 0) | (got & POLLOUT ? SLIRP_POLL_OUT : 0) |
            (got & POLLPRI ? SLIRP_POLL_PRI : 0) | (got & POLLERR ? SLIRP_POLL_ERR : 0) |
            (got & POLLHUP ? SLIRP_POLL_HUP : 0);
@@ -161,23 +156,19 @@ poll_events(int wanted)
 void
 poll_process(struct net_user *nu)
 {
-    struct round round = {.nu = nu};
-
     if (!nu->running || nu->queue.head)
         return;
     /* Asked afresh: slirp identifies descriptors by their position in its latest wish. */
     ask(nu);
-    round.fds = calloc(nu->n_watches + 1, sizeof *round.fds);
-    if (!round.fds)
-        return;
+    while (nu->cap_fds <= nu->n_watches)
+        if (!grow((void **)&nu->fds, nu->cap_fds, &nu->cap_fds, sizeof *nu->fds))
+            return;
     for (unsigned i = 0; i < nu->n_watches; i++) {
         const struct watch *w = &nu->watches[i];
 
-        round.fds[i].fd = w->seen ? w->fd : -1;
-        round.fds[i].events = poll_events(w->wanted);
+        nu->fds[i] = (struct pollfd){.fd = w->seen ? w->fd : -1, .events = poll_events(w->wanted)};
     }
-    slirp_pollfds_poll(nu->slirp, poll(round.fds, nu->n_watches, 0) < 0, get_revents, &round);
-    free(round.fds);
+    slirp_pollfds_poll(nu->slirp, poll(nu->fds, nu->n_watches, 0) < 0, get_revents, nu);
 }
 
 /* Slirp is about to close fd; its number may be another socket's in the next moment. */
@@ -204,7 +195,9 @@ poll_free(struct net_user *nu)
 {
     free(nu->watches);
     free(nu->order);
+    free(nu->fds);
     nu->watches = NULL;
     nu->order = NULL;
-    nu->n_watches = nu->cap_watches = nu->n_order = nu->cap_order = 0;
+    nu->fds = NULL;
+    nu->n_watches = nu->cap_watches = nu->n_order = nu->cap_order = nu->cap_fds = 0;
 }
