@@ -54,13 +54,19 @@ ram_fini(struct bpt_machine *m)
     free(m->dirty);
 }
 
+/* As on every PC no RAM answers here, whatever ram_low is. */
+#define HOLE_BASE 0xa0000u
+#define HOLE_END  0xc0000u
+
 /* How much RAM there is from gpa on, and where it is; 0 when gpa is no RAM. */
 static uint64_t
 ram_run(struct bpt_machine *m, uint64_t gpa, uint8_t **ret_p)
 {
-    if (gpa < m->info.ram_low) {
+    if (gpa < m->info.ram_low && (gpa < HOLE_BASE || gpa >= HOLE_END)) {
+        uint64_t end = gpa < HOLE_BASE && m->info.ram_low > HOLE_BASE ? HOLE_BASE : m->info.ram_low;
+
         *ret_p = m->ram_low_p + gpa;
-        return m->info.ram_low - gpa;
+        return end - gpa;
     }
     if (gpa >= HIGH_BASE && gpa - HIGH_BASE < m->info.ram_high) {
         *ret_p = m->ram_high_p + (gpa - HIGH_BASE);
@@ -81,7 +87,7 @@ bpt_ram(struct bpt_machine *m, uint64_t gpa, uint64_t len)
 int
 ram_overlaps(struct bpt_machine *m, uint64_t base, uint64_t len)
 {
-    return base < m->info.ram_low ||
+    return (base < m->info.ram_low && (base < HOLE_BASE || base + len > HOLE_END)) ||
            (base < HIGH_BASE + m->info.ram_high && m->info.ram_high && base + len > HIGH_BASE);
 }
 

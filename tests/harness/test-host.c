@@ -428,10 +428,13 @@ test_memory(void)
     eq_int(d->mem->write(d->inst, (1 << 20) - 2, &x, 4), BP_E_FAULT, "and not beyond");
     ok(bpt_dirty(m, (1 << 20) - 1) && !bpt_dirty(m, 0), "what is written is dirty");
     ok(!d->mem->read(d->inst, (1 << 20) - 4, &y, 4) && y == x, "reads back");
-    ok(!d->mem->map(d->inst, 0x1234, UINT64_MAX, BP_MAP_READ, &map) &&
-           map.len == (1 << 20) - 0x1234,
+    ok(!d->mem->map(d->inst, 0xc1234, UINT64_MAX, BP_MAP_READ, &map) &&
+           map.len == (1 << 20) - 0xc1234,
        "a mapping goes to the end of RAM");
-    ok(!d->mem->unmap(d->inst, &map, 0, 4096) && bpt_dirty(m, 0x2000) && !bpt_dirty(m, 0x3000),
+    ok(!bpt_ram(m, 0xa0000, 1) && !bpt_ram(m, 0xbffff, 1) && !bpt_ram(m, 0x9ffff, 2) &&
+           bpt_ram(m, 0xc0000, 1),
+       "which is not where a PC has none");
+    ok(!d->mem->unmap(d->inst, &map, 0, 4096) && bpt_dirty(m, 0xc2000) && !bpt_dirty(m, 0xc3000),
        "unmap tells what is dirty");
     eq_int(d->mem->map(d->inst, 1 << 20, 1, 1, &map), BP_E_FAULT, "no RAM, no mapping");
     bpt_map_window(m, 4096);

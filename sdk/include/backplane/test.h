@@ -40,7 +40,8 @@ BP_BEGIN_DECLS
 #define BPT_MMIO32_BASE 0xe0000000u /* bp_machine_info.mmio32_base */
 #define BPT_MMIO32_LEN  0x1ec00000u
 
-/* ram_low bytes at 0 and ram_high bytes at 4 GiB, zeroed; NULL when there is no memory. */
+/* ram_low bytes at 0 and ram_high bytes at 4 GiB, zeroed; NULL when there is no memory. As on a PC
+ * there is no RAM from 0xa0000 up to 0xc0000. */
 BP_EXPORT struct bpt_machine *bpt_new(uint64_t ram_low, uint64_t ram_high);
 /* Destroys what is left and frees everything. Returns the number of problems, after printing each
  * as "# problem: ..." on stderr. NULL is fine. */
