@@ -19,7 +19,7 @@ enum { AFFINITY };
 static const char *const sections_on_reboot[] = {"reboot", "exit", NULL};
 
 #define PROP(kind, key, text)                                                                      \
-    .size = sizeof(struct bp_prop), .type = kind, .name = (key), .help = (text)
+    .size = sizeof(struct bp_prop), .type = (kind), .name = (key), .help = (text)
 
 static const struct bp_prop machine_props[] = {
     [CPUS] = {PROP(BP_INT, "cpus", "virtual CPUs"), .def = "1", .min = 1, .max = SECTIONS_CPUS_MAX},

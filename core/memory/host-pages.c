@@ -199,7 +199,7 @@ host_pages_map(struct host_pages *ret, uint64_t len, const struct memory_config 
     /* The hole at 640 KiB keeps the first 2 MiB from being one page for the guest, so nothing is
      * won by clearing so much for the few tables that go there. What has a small page (of zeroes,
      * after a read) stays with small pages. */
-    if (config->backing == MEMORY_ANONYMOUS)
+    if (config->backing == MEMORY_ANONYMOUS && pages.base != NULL)
         (void)*(volatile const uint8_t *)pages.base;
     /* Advice only: the host may not know it. */
     if (config->backing != MEMORY_HUGETLB && align == HUGE_ALIGN)

@@ -265,7 +265,7 @@ describe_props(struct class_box *box, const struct place *at, GError **error)
             return FALSE;
         here.prop_name = p->name;
         for (uint32_t j = 0; j < i; j++)
-            if (strcmp(box->props[j].name, p->name) == 0)
+            if (g_strcmp0(box->props[j].name, p->name) == 0)
                 return describe_bad(error, &here, "it is in the table twice");
         if (p->flags & BP_P_PRIMARY && primary)
             return describe_bad(error, &here, "it and %s are both primary", primary);

@@ -76,7 +76,7 @@ fw_cfg_destroy(void *self)
 }
 
 #define PROP(kind, key, text)                                                                      \
-    .size = sizeof(struct bp_prop), .type = kind, .name = (key), .help = (text)
+    .size = sizeof(struct bp_prop), .type = (kind), .name = (key), .help = (text)
 
 static const struct bp_prop fw_cfg_props[] = {
     {PROP(BP_STR, "files", "files for firmware and guest: \"NAME=PATH\""), .flags = BP_P_LIST},
