@@ -73,6 +73,7 @@ boot_free(struct boot *boot)
 {
     if (!boot)
         return;
+    (void)!memory_shadow_rom(boot->mem, NULL);
     memory_region_free(boot->rom);
     boot_file_close(&boot->kernel);
     boot_file_close(&boot->initrd);

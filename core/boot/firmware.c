@@ -2,10 +2,11 @@
 /*
  * firmware.c - a raw firmware image: ROM that ends at 4 GiB, entered at the reset vector.
  *
- * The last 256 KiB are also in RAM below 1 MiB, where a PC shows 128 KiB of them until firmware has
- * shadowed itself there. RAM that starts as a copy serves both those who wait for that and those
- * who find no chip-set register to ask for it; firmware may write to it, and takes the pristine
- * bytes from the ROM when the guest reboots.
+ * The last 128 KiB of it are also what a PC shows below 1 MiB until firmware has shadowed itself
+ * there. A machine whose shadow RAM can be switched (memory_shadow_new()) does just that. Without
+ * it the last 256 KiB are copied to RAM: that serves both those who wait for shadow RAM and those
+ * who find nothing to ask for it; firmware may write to it, and takes the pristine bytes from the
+ * ROM when the guest reboots.
  */
 #include <inttypes.h>
 
@@ -39,6 +40,8 @@ make_rom(struct boot *boot, GError **error)
     err = memory_region_seal(rom);
     if (!err)
         err = memory_region_place(rom, at);
+    if (!err && (err = memory_shadow_rom(boot->mem, rom)) != 0)
+        (void)!memory_shadow_rom(boot->mem, NULL);
     if (err) {
         const char *other = memory_overlap(boot->mem, at, file->size);
 
@@ -61,7 +64,7 @@ firmware_load(struct boot *boot, struct boot_entry *entry, GError **error)
         return FALSE;
     host = memory_region_host(boot->rom);
     size = memory_region_len(boot->rom);
-    shadow = MIN(size, SHADOW);
+    shadow = memory_shadowed(boot->mem) ? 0 : MIN(size, SHADOW);
     if (memory_write(boot->mem, BOOT_1MIB - shadow, host + size - shadow, shadow) != 0)
         return boot_file_error(&boot->firmware, error, "no RAM below 1 MiB to copy it to");
     boot_state_reset(entry);

@@ -30,6 +30,10 @@ struct section {
 /* The folder of a file as named in messages, absolute; g_free() it. */
 char *config_folder_of(const char *file);
 
+/* firmware.c: the image that `firmware = path` means, path as resolved against the file's folder.
+ */
+char *config_find_firmware(const char *path, const struct config_source *src, GError **error);
+
 /* `file:line: who: text`; who, e.g. "block-file root", may be NULL. Returns FALSE. */
 gboolean config_bad(GError **error, const struct config_source *src, const char *who,
                     const char *fmt, ...) G_GNUC_PRINTF(4, 5);

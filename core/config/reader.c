@@ -369,9 +369,8 @@ reader_section_key(const struct reader_section *sec, const char *name)
 
 /* ---- Files ---------------------------------------------------------------------------------- */
 
-/* Where an include may be: beside the file that includes it, then in the data folders. */
-static char *
-reader_find_include(const char *name, const char *from, GString *tried)
+char *
+reader_find_data(const char *name, const char *from, GString *tried)
 {
     const char *data = secure_getenv("BACKPLANE_DATA_DIR");
     char *beside = g_path_get_dirname(from);
@@ -419,7 +418,7 @@ reader_include(struct reader_file *f, const struct lexer_token *word, GError **e
     if (!lexer_decode(&name, &text, error))
         return FALSE;
     tried = g_string_new(NULL);
-    path = *text ? reader_find_include(text, f->lex.file, tried) : NULL;
+    path = *text ? reader_find_data(text, f->lex.file, tried) : NULL;
     if (f->depth + 1 >= READER_DEPTH_MAX)
         (void)config_bad(error, &word->src, "include",
                          "%s would be the %uth file inside of another; at most %u may be", text,

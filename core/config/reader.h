@@ -44,6 +44,9 @@ const char *reader_text(const struct reader *reader);
 const GPtrArray *reader_sections(const struct reader *reader);
 /* Where a line (from 1) of the text came from. */
 struct config_source reader_source(const struct reader *reader, unsigned line);
+/* A file that is looked for beside the file `from`, then in the data folders; NULL, with the places
+ * in tried. */
+char *reader_find_data(const char *name, const char *from, GString *tried);
 /* NULL: the section does not have it. */
 const struct reader_key *reader_section_key(const struct reader_section *sec, const char *name);
 

@@ -41,7 +41,7 @@ static const struct bp_prop boot_props[] = {
     [KERNEL] = {PROP(BP_PATH, "kernel", "bzImage, PVH or multiboot ELF"), .flags = BP_P_MUST_EXIST},
     [INITRD] = {PROP(BP_PATH, "initrd", "initial RAM disk"), .flags = BP_P_MUST_EXIST},
     [CMDLINE] = {PROP(BP_STR, "cmdline", "the kernel's command line")},
-    [FIRMWARE] = {PROP(BP_PATH, "firmware", "image that ends at 4 GiB"), .flags = BP_P_MUST_EXIST},
+    [FIRMWARE] = {PROP(BP_PATH, "firmware", "image that ends at 4 GiB: a path or a known name")},
     [MODULES] = {PROP(BP_STR, "modules", "files for a PVH or multiboot kernel: \"FILE STRING\""),
                  .flags = BP_P_LIST},
 };
@@ -325,7 +325,9 @@ boot_apply(struct config *config, const struct section *sec, GError **error)
         return FALSE;
     b->kernel = g_strdup(section_string(sec, KERNEL));
     b->initrd = g_strdup(section_string(sec, INITRD));
-    b->firmware = g_strdup(section_string(sec, FIRMWARE));
+    if (v[FIRMWARE].n_items && !(b->firmware = config_find_firmware(section_string(sec, FIRMWARE),
+                                                                    &v[FIRMWARE].src, error)))
+        return FALSE;
     b->cmdline = g_strdup(section_string(sec, CMDLINE));
     b->kernel_src = v[KERNEL].src;
     b->initrd_src = v[INITRD].src;

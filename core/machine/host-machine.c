@@ -146,6 +146,73 @@ machine_map(bp_inst id, uint32_t index, struct bp_machine_range *ret_range)
     return 0;
 }
 
+static uint64_t
+shadow_read(void *self, uint32_t id, uint64_t off, uint32_t width)
+{
+    uint64_t val = 0;
+
+    (void)id;
+    memory_shadow_access(self, MEMORY_SHADOW_BASE + off, &val, width, false);
+    return val;
+}
+
+static void
+shadow_write(void *self, uint32_t id, uint64_t off, uint64_t val, uint32_t width)
+{
+    (void)id;
+    memory_shadow_access(self, MEMORY_SHADOW_BASE + off, &val, width, true);
+}
+
+/* What comes out to the bus there is answered behind the RAM and ROM that is in front. */
+static int
+shadow_begin(struct instance *inst)
+{
+    const struct bus_region_config config = {
+        .space = BUS_MMIO,
+        .len = MEMORY_SHADOW_END - MEMORY_SHADOW_BASE,
+        .name = "shadow RAM",
+        .read = shadow_read,
+        .write = shadow_write,
+        .self = inst->machine->memory,
+    };
+    g_autoptr(GError) error = NULL;
+    struct bus_region *region;
+    int err;
+
+    if (inst->stage >= INSTANCE_REALIZED)
+        return BP_E_INVAL;
+    if (!memory_shadow_new(inst->machine->memory, &error)) {
+        instance_fail(inst, error->message);
+        return BP_E_NOMEM;
+    }
+    err = bus_region_new(inst->machine->bus, &config, &region);
+    if (err)
+        return err;
+    err = bus_region_place(region, MEMORY_SHADOW_BASE);
+    if (err) {
+        instance_fail(inst, "something else answers between 0xc0000 and 1 MiB");
+        bus_region_free(region);
+        return err;
+    }
+    inst->machine->shadow_owner = inst;
+    return 0;
+}
+
+static int
+machine_shadow(bp_inst id, uint64_t base, uint64_t len, uint32_t access)
+{
+    struct instance *inst = instance_of(id);
+    int err;
+
+    if (!inst || access > (BP_SHADOW_READ | BP_SHADOW_WRITE))
+        return BP_E_INVAL;
+    if (inst->machine->shadow_owner && inst->machine->shadow_owner != inst)
+        return BP_E_BUSY;
+    if (!inst->machine->shadow_owner && (err = shadow_begin(inst)))
+        return err;
+    return memory_shadow_set(inst->machine->memory, base, len, access);
+}
+
 const struct bp_machine_if *
 host_machine(void)
 {
@@ -158,6 +225,7 @@ host_machine(void)
         .lookup = machine_lookup,
         .claim = machine_claim,
         .map = machine_map,
+        .shadow = machine_shadow,
     };
     return &table;
 }

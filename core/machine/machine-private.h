@@ -52,6 +52,8 @@ struct machine {
     struct bus_reader **readers;
     unsigned n_vcpus;
 
+    struct instance *shadow_owner; /* who switches RAM below 1 MiB; NULL: nobody */
+
     uint64_t mmio32_end; /* under published_lock: claims lower it */
     GMutex published_lock;
     GHashTable *published; /* char * -> uint64_t * */

@@ -61,6 +61,8 @@ struct memory {
     struct table tables[2];
     _Atomic(unsigned) logs; /* regions whose log is on: marking costs one load when there is none */
 
+    struct memory_shadow *shadow; /* NULL: RAM all the way */
+
     pthread_mutex_t lock;
     struct memory_region *regions[MEMORY_REGIONS_MAX]; /* by slot; NULL is free */
     const struct memory_slot_ops *ops;
@@ -79,6 +81,17 @@ memory_hit_host(const struct memory_hit *hit)
 {
     return hit->region->pages->base + hit->region->pages_off + hit->off;
 }
+
+/* A region that shows part of pages which somebody else owns; not placed. NULL: no slot is left. */
+struct memory_region *memory_region_alias(struct memory *mem, enum memory_kind kind,
+                                          const char *name, struct host_pages *pages,
+                                          uint64_t pages_off, uint64_t len);
+
+/* Shortens a region of RAM that has no log from its low end, and keeps it placed. 0 or -errno. */
+int memory_region_trim(struct memory_region *region, uint64_t by)
+    __attribute__((warn_unused_result));
+
+void memory_shadow_free(struct memory *mem);
 
 /* Mark [off, off + len) of the region if its log is on. */
 void memory_region_mark(struct memory_region *region, uint64_t off, uint64_t len);

@@ -361,6 +361,40 @@ check_size(const struct memory_config *config, GError **error)
     return FALSE;
 }
 
+struct memory_region *
+memory_region_alias(struct memory *mem, enum memory_kind kind, const char *name,
+                    struct host_pages *pages, uint64_t pages_off, uint64_t len)
+{
+    struct memory_region *region = new_region(mem, kind, name, len);
+
+    region->pages = pages;
+    region->pages_off = pages_off;
+    if (add_region(mem, region, NULL))
+        return region;
+    free_region(region);
+    return NULL;
+}
+
+int
+memory_region_trim(struct memory_region *region, uint64_t by)
+{
+    struct memory *mem = region->mem;
+    int err = -EBUSY;
+
+    pthread_mutex_lock(&mem->lock);
+    if (region->placed && !region->log_users && by < region->len &&
+        !atomic_load_explicit(&region->dirty, memory_order_relaxed)) {
+        uint64_t gpa = region->gpa + by;
+
+        take_out(region);
+        region->len -= by;
+        region->pages_off += by;
+        err = put_in(region, gpa);
+    }
+    pthread_mutex_unlock(&mem->lock);
+    return err;
+}
+
 /* One contiguous piece of RAM; host and guest addresses stay equal modulo 2 MiB. */
 static void
 add_ram(struct memory *mem, const char *name, uint64_t gpa, uint64_t end, uint64_t pages_off)
@@ -406,6 +440,7 @@ memory_free(struct memory *mem)
 {
     if (!mem)
         return;
+    memory_shadow_free(mem);
     for (unsigned i = 0; i < MEMORY_REGIONS_MAX; i++)
         if (mem->regions[i])
             free_region(mem->regions[i]);

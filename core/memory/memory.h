@@ -164,6 +164,43 @@ unsigned memory_ranges(struct memory *mem, struct memory_range *ranges, unsigned
 /* The name of a region that overlaps [gpa, gpa + len), or NULL. [any] */
 const char *memory_overlap(struct memory *mem, uint64_t gpa, uint64_t len);
 
+/* ---- Shadow: RAM below 1 MiB that firmware lies over ------------------------------------------
+ *
+ * From 0xc0000 to 1 MiB a PC can show two things at an address: RAM, or what lies there on the bus,
+ * which in the last 128 KiB is the end of the firmware's ROM. Reads and writes are switched apart,
+ * in pieces of 16 KiB. Where the guest's writes do not go to what it reads, and in the moment that
+ * a switch takes, its accesses leave as accesses to the bus; memory_shadow_access() is what answers
+ * them. memory_read() and its kin see what the guest's reads see, and write where reads and writes
+ * both go to RAM.
+ */
+#define MEMORY_SHADOW_BASE  MEMORY_LEGACY_END
+#define MEMORY_SHADOW_END   UINT64_C(0x100000)
+#define MEMORY_SHADOW_ROM   UINT64_C(0xe0000) /* the ROM's end is visible from here */
+#define MEMORY_SHADOW_PIECE UINT64_C(0x4000)
+
+enum {
+    MEMORY_SHADOW_READ = 1,  /* reads come from RAM */
+    MEMORY_SHADOW_WRITE = 2, /* writes go to RAM; otherwise nowhere */
+};
+
+/* Makes the area switchable; all of it then shows what is on the bus. Before vCPUs run, and while
+ * nobody logs writes to RAM. [main] */
+gboolean memory_shadow_new(struct memory *mem, GError **error) __attribute__((warn_unused_result));
+bool memory_shadowed(const struct memory *mem);
+
+/* The firmware's ROM, which stays until this is called with NULL; no vCPU runs. Does nothing
+ * without memory_shadow_new(). [main] */
+int memory_shadow_rom(struct memory *mem, struct memory_region *rom)
+    __attribute__((warn_unused_result));
+
+/* Switches whole pieces to access, MEMORY_SHADOW_*. -EINVAL, or why KVM refuses. One caller at a
+ * time. [any] */
+int memory_shadow_set(struct memory *mem, uint64_t gpa, uint64_t len, unsigned access)
+    __attribute__((warn_unused_result));
+
+/* An access of the guest's that came out to the bus; inside the area. [any] */
+void memory_shadow_access(struct memory *mem, uint64_t gpa, void *data, uint64_t len, bool write);
+
 /* ---- Access by guest address [any], no lock ------------------------------------------------- */
 
 /*

@@ -49,7 +49,8 @@ acpi_realize(void *self)
     if ((err = acpi->machine->info(acpi->inst, &acpi->info)) ||
         (err = acpi->host->prop(acpi->inst, "port", &port)))
         return err;
-    acpi->port = (uint16_t)port.i;
+    acpi->power_on_port = (uint16_t)port.i;
+    acpi->port = acpi->power_on_port;
     if ((err = acpi_pm_realize(acpi)))
         return err;
     acpi_pm_reset(acpi);
@@ -90,6 +91,7 @@ acpi_reset(void *self, uint32_t kind)
     (void)kind;
     acpi->write_tables = true;
     acpi_pm_reset(acpi);
+    acpi_piix_reset(acpi);
 }
 
 static void
@@ -107,7 +109,9 @@ acpi_save(void *self, const struct bp_writer *w)
 
     if (!err)
         err = w->section(w, "tables", 1, 0);
-    return err ? err : w->u64(w, "written", !acpi->write_tables);
+    if (!err)
+        err = w->u64(w, "written", !acpi->write_tables);
+    return err ? err : acpi_piix_save(acpi, w);
 }
 
 static int
@@ -122,7 +126,7 @@ acpi_load(void *self, const struct bp_reader *r)
         err = r->u64(r, "written", &written);
     if ((err && err != BP_E_NOENT) || written > 1)
         return err ? err : BP_E_INVAL;
-    if ((err = acpi_pm_load(acpi, r)))
+    if ((err = acpi_pm_load(acpi, r)) || (err = acpi_piix_load(acpi, r)))
         return err;
     /* Tables that are in guest memory may have been changed there (the FACS): they stay. */
     acpi->write_tables = !written;
@@ -178,6 +182,19 @@ acpi_if_firmware(void *self, uint32_t piece, void *buf, uint64_t cap, uint64_t *
 }
 
 static int
+acpi_if_pm_config(void *self, bp_inst *ret_inst, bp_region *ret_region)
+{
+    struct acpi *acpi = self;
+    int err = acpi_piix_realize(acpi);
+
+    if (!err) {
+        *ret_inst = acpi->inst;
+        *ret_region = acpi->piix.region;
+    }
+    return err;
+}
+
+static int
 acpi_if_button(void *self)
 {
     acpi_pm_button(self);
@@ -190,6 +207,7 @@ static const struct bp_acpi_if acpi_if = {
     .table = acpi_if_table,
     .fixed = acpi_if_fixed,
     .firmware = acpi_if_firmware,
+    .pm_config = acpi_if_pm_config,
 };
 
 static const struct bp_power_if acpi_power_if = {

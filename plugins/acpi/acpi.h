@@ -8,6 +8,7 @@
  *   layout.c  all of them into guest memory
  *   loader.c  or into the files that firmware takes them from
  *   pm.c      the registers: PM1 events and control, power management timer, reset
+ *   piix.c    how a PIIX4 moves these registers
  *   aml.c, resource.c  the encoder
  *
  * The core calls in with the instance's lock held, one call at a time.
@@ -15,6 +16,7 @@
 #ifndef ACPI_ACPI_H
 #define ACPI_ACPI_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -66,10 +68,22 @@ struct acpi_table {
 
 struct acpi_pm {
     bp_irq sci;
+    bp_region region;
     bp_event timer;
     uint16_t status, enable, control;
     uint64_t tick_offset; /* what is added to the clock's ticks to give the timer's */
     uint64_t half;        /* timer >> 31 when TMR_STS was last looked at */
+};
+
+enum {
+    PIIX_BASE = 0x40, /* first register in configuration space */
+    PIIX_LEN = 0xc0,
+};
+
+struct acpi_piix {
+    bool there; /* somebody asked for it */
+    bp_region region;
+    uint8_t regs[PIIX_LEN];
 };
 
 struct acpi {
@@ -81,7 +95,8 @@ struct acpi {
     const struct bp_event_if *event;
     const struct bp_machine_if *machine;
     struct bp_machine_info info;
-    uint16_t port;
+    _Atomic uint16_t port; /* of the PM registers now; firmware() reads it from any thread */
+    uint16_t power_on_port;
     bool write_tables; /* at the next start: guest memory is new */
     struct aml devices;
     char (*names)[AML_NAME_LEN];
@@ -90,6 +105,7 @@ struct acpi {
     uint32_t n_tables;
     uint32_t has, century; /* fixed() */
     struct acpi_pm pm;
+    struct acpi_piix piix;
 };
 
 /* dsdt.c */
@@ -132,5 +148,13 @@ void acpi_pm_event(struct acpi *acpi);
 void acpi_pm_button(struct acpi *acpi);
 int acpi_pm_save(struct acpi *acpi, const struct bp_writer *w);
 int acpi_pm_load(struct acpi *acpi, const struct bp_reader *r);
+/* Moves the registers to another port, or takes them away (0). */
+void acpi_pm_move(struct acpi *acpi, uint16_t port);
+
+/* piix.c */
+int acpi_piix_realize(struct acpi *acpi) __attribute__((warn_unused_result));
+void acpi_piix_reset(struct acpi *acpi);
+int acpi_piix_save(const struct acpi *acpi, const struct bp_writer *w);
+int acpi_piix_load(struct acpi *acpi, const struct bp_reader *r);
 
 #endif

@@ -178,15 +178,24 @@ acpi_pm_realize(struct acpi *acpi)
         .name = "pm",
         .ops = &pm_ops,
     };
-    bp_region region;
     int err;
 
     if ((err = acpi->irq->line(acpi->inst, "sci", ACPI_SCI, BP_IRQ_LEVEL, &acpi->pm.sci)) ||
         (err = acpi->event->timer(acpi->inst, "pm-timer", BP_CLOCK_VIRTUAL, PM_COOKIE,
                                   &acpi->pm.timer)) ||
-        (err = acpi->io->region(acpi->inst, &desc, &region)))
+        (err = acpi->io->region(acpi->inst, &desc, &acpi->pm.region)))
         return err;
-    return acpi->io->place(acpi->inst, region, acpi->port);
+    return acpi->io->place(acpi->inst, acpi->pm.region, acpi->port);
+}
+
+/* Where something else is already they answer nowhere, as registers that nobody decodes. */
+void
+acpi_pm_move(struct acpi *acpi, uint16_t port)
+{
+    acpi->port = port;
+    (void)acpi->io->place(acpi->inst, acpi->pm.region, BP_IO_NOWHERE);
+    if (port)
+        (void)acpi->io->place(acpi->inst, acpi->pm.region, port);
 }
 
 void

@@ -263,22 +263,3 @@ const struct bp_pci_bus_if pci_bus_if = {
     .status = bus_status,
     .where = bus_where,
 };
-
-int
-pci_bus_add_bridge(struct pci_bus *bus)
-{
-    /* A host bridge that no system has a driver or a quirk for: there is nothing to program. */
-    const struct bp_pci_function desc = {
-        .size = sizeof desc,
-        .slot = 0,
-        .vendor = 0x1b36,
-        .device = 0x0008,
-        .subsystem_vendor = 0x1af4,
-        .subsystem = 0x1100,
-        .class_code = 0x060000,
-        .name = "the host bridge",
-    };
-    uint32_t fn;
-
-    return bus_add(bus, bus->inst, &desc, &fn);
-}

@@ -82,6 +82,8 @@ pci_config_write(struct pci_fn *fn, uint32_t off, uint64_t val, uint32_t width)
         config_touches(off, width, PCI_ROM_BAR, 4) ||
         (fn->msix && config_touches(off, width, fn->msix->cap + PCI_MSIX_CONTROL, 2)))
         pci_config_apply(fn);
+    if (pci_chipset_owns(fn, off, width))
+        pci_chipset_apply(fn->bus);
 }
 
 void

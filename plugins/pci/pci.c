@@ -9,9 +9,10 @@
 
 #include <backplane/log.h>
 
-#define PCI_WINDOW_MIN UINT64_C(0x1000000)
-#define PCI_IO_BASE    0xc000 /* ports for BARs, above those of the ISA bus */
-#define PCI_IO_LEN     0x4000
+#define PCI_CHIPSET_I440FX 1 /* index of the property's choice */
+#define PCI_WINDOW_MIN     UINT64_C(0x1000000)
+#define PCI_IO_BASE        0xc000 /* ports for BARs, above those of the ISA bus */
+#define PCI_IO_LEN         0x4000
 
 static int
 pci_create(const struct bp_host *host, bp_inst inst, void **ret_self)
@@ -60,11 +61,28 @@ pci_claim_window(struct pci_bus *bus, uint64_t len)
     return 0;
 }
 
+/*
+ * Firmware gives out addresses from the I/O APIC's downwards as it likes, and does not know of the
+ * window; so there it is all that the machine has.
+ */
+static int
+pci_take_window(struct pci_bus *bus, uint64_t len, bool firmware)
+{
+    if (!bus->i440fx || !firmware)
+        return pci_claim_window(bus, len);
+    bus->mem32.base = bus->info.mmio32_base;
+    bus->mem32.len = bus->info.ioapic_base - bus->mem32.base;
+    bus->mem64 = (struct pci_range){.base = bus->info.mmio64_base, .len = bus->info.mmio64_len};
+    return 0;
+}
+
 static int
 pci_realize(void *self)
 {
     struct pci_bus *bus = self;
     struct bp_value ecam = {.size = sizeof ecam}, window = {.size = sizeof window};
+    struct bp_value chipset = {.size = sizeof chipset};
+    bool firmware, want_ecam;
     int err;
 
     if ((err = pci_services(bus)))
@@ -72,6 +90,7 @@ pci_realize(void *self)
     bus->info.size = sizeof bus->info;
     if ((err = bus->machine->info(bus->inst, &bus->info)) ||
         (err = bus->host->prop(bus->inst, "ecam", &ecam)) ||
+        (err = bus->host->prop(bus->inst, "chipset", &chipset)) ||
         (err = bus->host->prop(bus->inst, "window", &window)))
         return err;
     if (window.i & (window.i - 1))
@@ -80,8 +99,14 @@ pci_realize(void *self)
         return bus->host->fail(bus->inst, BP_E_NOTSUP,
                                "the machine's I/O APIC has no pins for PCI interrupts");
     bus->n_gsis = bus->info.gsis - PCI_GSI_BASE;
-    if ((err = pci_ports_realize(bus)) || (ecam.i && (err = pci_ecam_realize(bus))) ||
-        (err = pci_claim_window(bus, (uint64_t)window.i)) || (err = pci_bus_add_bridge(bus)))
+    firmware = bus->info.flags & BP_MACHINE_FIRMWARE;
+    bus->i440fx = chipset.n ? chipset.i == PCI_CHIPSET_I440FX : firmware;
+    want_ecam = ecam.n ? ecam.i != 0 : !bus->i440fx;
+    if (bus->i440fx && !BP_HAS(struct bp_machine_if, bus->machine, shadow))
+        return bus->host->fail(bus->inst, BP_E_NOTSUP, "chipset i440fx needs a newer core");
+    if ((err = pci_ports_realize(bus)) || (want_ecam && (err = pci_ecam_realize(bus))) ||
+        (err = pci_take_window(bus, (uint64_t)window.i, firmware)) ||
+        (err = pci_chipset_realize(bus)))
         return err;
     return pci_acpi_realize(bus);
 }
@@ -117,6 +142,7 @@ pci_reset(void *self, uint32_t kind)
     for (uint32_t i = 0; i < PCI_SLOTS * PCI_FUNCTIONS; i++)
         if (bus->fns[i])
             pci_config_reset(bus->fns[i]);
+    pci_chipset_apply(bus);
 }
 
 static const void *
@@ -136,12 +162,18 @@ pci_destroy(void *self)
     free(bus);
 }
 
+static const char *const pci_chipsets[] = {"plain", "i440fx", NULL};
+
 static const struct bp_prop pci_props[] = {
+    {.size = sizeof(struct bp_prop),
+     .type = BP_ENUM,
+     .name = "chipset",
+     .help = "what the bridges are; i440fx for firmware, plain for a kernel",
+     .choices = pci_chipsets},
     {.size = sizeof(struct bp_prop),
      .type = BP_BOOL,
      .name = "ecam",
-     .help = "also give a memory-mapped window to configuration space",
-     .def = "true"},
+     .help = "also give a memory-mapped window to configuration space; yes unless i440fx"},
     {.size = sizeof(struct bp_prop),
      .type = BP_SIZE,
      .name = "window",

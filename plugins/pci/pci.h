@@ -8,6 +8,7 @@
  *       msix.c     MSI-X capability, vector table and pending bits
  *       function.c INTx pin and the bits that devices ask for, from any thread
  *   bus.c      bp.pci-bus/1, what the devices call
+ *   chipset.c  the bridges on the bus, and the shadow RAM that one of them switches
  *   assign.c   the addresses that firmware would have given out
  *   acpi.c     the host bridge in the ACPI tables
  *   state.c    save and load
@@ -117,7 +118,9 @@ struct pci_bus {
     struct bp_machine_info info;
     uint32_t address; /* 0xcf8 */
     uint8_t reset_control;
-    bool assign; /* at the next start: power-on or reset came before it */
+    bool i440fx;    /* the chip set */
+    uint8_t pam[7]; /* what shadow RAM was last told */
+    bool assign;    /* at the next start: power-on or reset came before it */
     uint64_t ecam_base;
     uint32_t n_gsis;
     struct pci_range mem32, mem64, ports;
@@ -220,7 +223,13 @@ void pci_function_free(struct pci_fn *fn);
 
 /* bus.c */
 extern const struct bp_pci_bus_if pci_bus_if;
-int pci_bus_add_bridge(struct pci_bus *bus) __attribute__((warn_unused_result));
+
+/* chipset.c */
+int pci_chipset_realize(struct pci_bus *bus) __attribute__((warn_unused_result));
+/* What hangs on the host bridge's own registers follows them. */
+void pci_chipset_apply(struct pci_bus *bus);
+/* Whether an access touches these registers. */
+bool pci_chipset_owns(const struct pci_fn *fn, uint32_t off, uint32_t width);
 
 /* assign.c */
 void pci_assign(struct pci_bus *bus);

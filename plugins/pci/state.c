@@ -214,6 +214,7 @@ state_apply(struct pci_bus *bus, const struct state_fn *fns)
     for (uint32_t i = 0; i < n; i++)
         if (bus->fns[i])
             pci_config_apply(bus->fns[i]);
+    pci_chipset_apply(bus);
 }
 
 int

@@ -20,7 +20,7 @@ static const struct {
     {1, BP_IF_IRQ, BP_UPTO(struct bp_irq_if, as_fd)},
     {1, BP_IF_EVENT, BP_UPTO(struct bp_event_if, close)},
     {1, BP_IF_RAM, BP_UPTO(struct bp_ram_if, dirty)},
-    {1, BP_IF_MACHINE, BP_UPTO(struct bp_machine_if, map)},
+    {1, BP_IF_MACHINE, BP_UPTO(struct bp_machine_if, shadow)},
 };
 #define N_TABLES (sizeof tables / sizeof *tables)
 

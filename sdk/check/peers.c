@@ -38,7 +38,7 @@ struct peers {
 /* A table that grows has to grow here, too. */
 #define COMPLETE(T, m) _Static_assert(sizeof(struct T) == BP_UPTO(struct T, m), #T " has grown")
 COMPLETE(bp_pci_bus_if, where);
-COMPLETE(bp_acpi_if, firmware);
+COMPLETE(bp_acpi_if, pm_config);
 COMPLETE(bp_block_if, commit);
 COMPLETE(bp_char_if, send_break);
 COMPLETE(bp_net_if, take_fd);
@@ -220,11 +220,20 @@ acpi_firmware(void *acpi, uint32_t piece, void *buf, uint64_t cap, uint64_t *ret
     return 0;
 }
 
+/* An ACPI whose registers do not move. */
+static int
+acpi_pm_config(void *acpi, bp_inst *ret_inst, bp_region *ret_region)
+{
+    (void)acpi, (void)ret_inst, (void)ret_region;
+    return BP_E_NOTSUP;
+}
+
 static const struct bp_acpi_if acpi_if = {.size = sizeof acpi_if,
                                           .device = acpi_device,
                                           .table = acpi_table,
                                           .fixed = acpi_fixed,
-                                          .firmware = acpi_firmware};
+                                          .firmware = acpi_firmware,
+                                          .pm_config = acpi_pm_config};
 
 /* ---- Back ends: classes of the checker's own ---- */
 

@@ -18,6 +18,11 @@
 #define HIGH_BASE (UINT64_C(1) << 32)
 #define PAGE      4096u
 
+/* What shadow() of bp.machine/1 switches. */
+#define SHADOW_BASE  UINT64_C(0xc0000)
+#define SHADOW_END   UINT64_C(0x100000)
+#define SHADOW_PIECE UINT64_C(0x4000)
+
 struct inst;
 
 /* ---- Objects that a plugin holds ids of ---- */
@@ -198,6 +203,8 @@ struct bpt_machine {
 
     /* bp.machine/1 */
     uint32_t request, request_arg;
+    struct inst *shadow_owner;
+    uint8_t shadow[(SHADOW_END - SHADOW_BASE) / SHADOW_PIECE];
     struct {
         char *key;
         uint64_t value;

@@ -145,6 +145,25 @@ machine_map(bp_inst handle, uint32_t index, struct bp_machine_range *ret_range)
     return 0;
 }
 
+static int
+machine_shadow(bp_inst handle, uint64_t base, uint64_t len, uint32_t access)
+{
+    struct inst *in;
+    int err = host_call(handle, TAG_CTX, "shadow()", &in);
+
+    if (err)
+        return err;
+    if (base < SHADOW_BASE || base > SHADOW_END || len > SHADOW_END - base || base % SHADOW_PIECE ||
+        len % SHADOW_PIECE || access > (BP_SHADOW_READ | BP_SHADOW_WRITE))
+        return BP_E_INVAL;
+    if (in->m->shadow_owner && in->m->shadow_owner != in)
+        return BP_E_BUSY;
+    in->m->shadow_owner = in;
+    for (uint64_t at = base; at < base + len; at += SHADOW_PIECE)
+        in->m->shadow[(at - SHADOW_BASE) / SHADOW_PIECE] = (uint8_t)access;
+    return 0;
+}
+
 const struct bp_machine_if fake_machine = {
     .size = sizeof fake_machine,
     .info = machine_info,
@@ -154,12 +173,21 @@ const struct bp_machine_if fake_machine = {
     .lookup = machine_lookup,
     .claim = machine_claim,
     .map = machine_map,
+    .shadow = machine_shadow,
 };
 
 struct bp_machine_info *
 bpt_info(struct bpt_machine *m)
 {
     return &m->info;
+}
+
+int
+bpt_shadow(struct bpt_machine *m, uint64_t gpa)
+{
+    if (!m->shadow_owner || gpa < SHADOW_BASE || gpa >= SHADOW_END)
+        return BP_E_NOENT;
+    return m->shadow[(gpa - SHADOW_BASE) / SHADOW_PIECE];
 }
 
 uint32_t

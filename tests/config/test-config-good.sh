@@ -36,6 +36,31 @@ bp check --plugin-path "$plugins" types.conf >out 2>err
 ok 'a deprecated key is warned about' grep -q '^types.conf:[0-9]*: fake-dev dev0: colour is deprecated: use label$' err
 not_ok 'a secret is not printed' grep -q hunter2 out.raw
 
+# A name of firmware is a list of paths, beside the file or in the data folder.
+mkdir -p named/firmware data/firmware
+echo 'boot { firmware = known }' >named/a.conf
+printf '# a list\n\n%s\n  %s\n/nobody\n' "$tmp/not there" "$tmp/firmware" >named/firmware/known
+firmware_is() { # FILE TEXT: what check says, and its status
+  BACKPLANE_DATA_DIR=$tmp/data bp check --print --plugin-path "$plugins" "$1" >out 2>err
+  status=$?
+  grep -qF -- "$2" out err || { cat out err; return 1; }
+  return $status
+}
+ok 'firmware by name: the first path that is there' firmware_is named/a.conf "firmware = \"$tmp/firmware\""
+mv named/firmware/known data/firmware/known
+ok 'firmware by name: the data folder' firmware_is named/a.conf "firmware = \"$tmp/firmware\""
+cp firmware named/known
+ok 'firmware by name: a file of that name comes first' firmware_is named/a.conf "firmware = \"$tmp/named/known\""
+rm named/known
+echo '/nobody' >data/firmware/known
+not_ok 'firmware by name: none of them is there' firmware_is named/a.conf 'can be read: /nobody; install one'
+ok 'firmware by name: it is said where' grep -q "a.conf:1: boot: firmware: none of the images in $tmp/data/firmware/known" err
+rm data/firmware/known
+not_ok 'firmware by name: no such name' firmware_is named/a.conf "as a name it was looked for at"
+echo 'boot { firmware = "sub/known" }' >named/a.conf
+not_ok 'firmware with a folder is no name' firmware_is named/a.conf "cannot read $tmp/named/sub/known: No such file"
+not_ok 'firmware with a folder is looked for nowhere else' grep -q 'as a name' err
+
 cd / || exit 1
 ok 'paths start at the folder of the file, wherever one stands' bp check --plugin-path "$plugins" "$tmp/include.conf"
 cd "$tmp" || exit 1

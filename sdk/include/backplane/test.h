@@ -218,6 +218,8 @@ BP_EXPORT int64_t bpt_timer(struct bpt_machine *, const char *id);
 /* The first request since the last call: BP_REQ_* and its argument; 0 when there was none. */
 BP_EXPORT uint32_t bpt_requested(struct bpt_machine *, uint32_t *ret_arg);
 BP_EXPORT int bpt_published(struct bpt_machine *, const char *key, uint64_t *ret_value);
+/* What shadow() was last told of an address: BP_SHADOW_*; BP_E_NOENT when nobody called it. */
+BP_EXPORT int bpt_shadow(struct bpt_machine *, uint64_t gpa);
 /* The index-th range that was reserved; 0 past the last one. */
 BP_EXPORT int bpt_reserved(struct bpt_machine *, unsigned index, uint64_t *ret_base,
                            uint64_t *ret_len, uint32_t *ret_type);

@@ -89,6 +89,12 @@ struct bp_acpi_if {
      * BP_E_NOTSUP: a kernel is booted, and finds the tables in its memory. [any], from start() on
      */
     int (*firmware)(void *acpi, uint32_t piece, void *buf, uint64_t cap, uint64_t *ret_len);
+    /*
+     * For a chip set whose power management registers are moved through configuration space, as in
+     * the PIIX4: a region (kind BUS, of instance *ret_inst) for offsets 0x40 to 0xff of function 3.
+     * BP_E_NOTSUP: they do not move. [realize]
+     */
+    int (*pm_config)(void *acpi, bp_inst *ret_inst, bp_region *ret_region);
 };
 
 #endif

@@ -33,6 +33,12 @@ struct bp_machine_range {
     uint64_t base, len;
 };
 
+/* shadow() */
+enum {
+    BP_SHADOW_READ = 1,  /* reads come from RAM */
+    BP_SHADOW_WRITE = 2, /* writes go to RAM; otherwise nowhere */
+};
+
 /* request() */
 enum {
     BP_REQ_POWEROFF = 1000,
@@ -67,6 +73,14 @@ struct bp_machine_if {
     /* The index-th range of the map that a kernel is given, ascending, with what was reserved;
      * BP_E_RANGE past the last. [ctx], from start() on */
     int (*map)(bp_inst, uint32_t index, struct bp_machine_range *ret_range);
+    /*
+     * For a chip set that shadows firmware: what the guest reaches in [base, base + len), multiples
+     * of 16 KiB from 0xc0000 to 1 MiB. BP_SHADOW_READ: RAM, otherwise what lies there on the bus,
+     * which from 0xe0000 on is the end of the firmware image. The first call, in realize(), makes
+     * the area switchable and the instance its owner; where nobody asks, RAM is all there is.
+     * BP_E_BUSY: another instance is the owner. [ctx]
+     */
+    int (*shadow)(bp_inst, uint64_t base, uint64_t len, uint32_t access);
 };
 
 /* Provided by a plugin that can tell the guest that the power button was pressed. */
