@@ -91,7 +91,7 @@ struct block_file {
 
 /* The system call that gets a request done. */
 enum io_method {
-    IO_READ = 1,
+    IO_READ = 1, /* the two that transfer come first */
     IO_WRITE,
     IO_SYNC,
     IO_PUNCH,

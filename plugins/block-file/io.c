@@ -245,6 +245,9 @@ io_result(struct block_file *f, struct bp_block_req *req, int64_t res)
 {
     struct io *io = io_of(req);
 
+    /* Nearly always: all that was asked for, straight from or into the device's memory. */
+    if (res > 0 && (uint64_t)res == req->len - io->pos && io->method <= IO_WRITE && !io->bounce)
+        return 0;
     if (res < 0) {
         switch (-res) {
         case EINTR:

@@ -38,27 +38,45 @@ struct source {
     uint64_t off, left;
 };
 
-/* Copies up to room bytes into the chain at off; returns how many. */
-static uint64_t
-fill(struct source *s, const struct bp_virtq_chain *chain, uint64_t off, uint64_t room)
+/* Copies what the chain has room for; returns how much. */
+static uint32_t
+fill(struct source *s, const struct bp_virtq_chain *chain)
 {
-    uint64_t done = 0;
+    const struct bp_iovec *to = chain->iov + chain->n_out, *end = to + chain->n_in;
+    uint64_t off = 0, before = s->left;
 
-    while (done < room && s->left && s->at < s->n) {
-        uint64_t take = s->iov[s->at].len - s->off;
+    while (s->left && to < end && s->at < s->n) {
+        const struct bp_iovec *from = &s->iov[s->at];
+        uint64_t take = from->len - s->off, room = to->len - off;
 
-        take = take < room - done ? take : room - done;
+        take = take < room ? take : room;
         take = take < s->left ? take : s->left;
-        bp_virtq_copy_in(chain, off + done, (const uint8_t *)s->iov[s->at].base + s->off, take);
-        done += take;
+        memcpy((uint8_t *)to->base + off, (const uint8_t *)from->base + s->off, take);
         s->left -= take;
         s->off += take;
-        if (s->off == s->iov[s->at].len) {
+        off += take;
+        if (s->off == from->len) {
             s->at++;
             s->off = 0;
         }
+        if (off == to->len) {
+            to++;
+            off = 0;
+        }
     }
-    return done;
+    return (uint32_t)(before - s->left);
+}
+
+/* Over the header that was copied with the packet. */
+static void
+put_header(const struct bp_virtq_chain *chain, const struct bp_net_hdr *hdr)
+{
+    const struct bp_iovec *to = chain->iov + chain->n_out;
+
+    if (to->len >= HDR_LEN)
+        memcpy(to->base, hdr, HDR_LEN);
+    else
+        bp_virtq_copy_in(chain, 0, hdr, HDR_LEN);
 }
 
 /* The first bytes of the packet, contiguous, for header and filter. */
@@ -123,7 +141,7 @@ place(struct net *net, struct bp_virtq *vq, struct source *s, uint32_t *written)
             bp_virtio_broken(net->vdev, "a receive buffer is shorter than the packet header");
             return BP_E_PROTO;
         }
-        written[n] = (uint32_t)fill(s, chain, 0, chain->in_len);
+        written[n] = fill(s, chain);
         iovs += chain->n_out + chain->n_in;
         n++;
     }
@@ -165,7 +183,10 @@ rx_receive(void *user, uint32_t queue, const struct bp_iovec *iov, uint32_t n_io
         return 0;
     if (len < HDR_LEN || len > HDR_LEN + FRAME_MAX || !net->link_up)
         return 0;
-    n = (int)peek(iov, n_iov, head, sizeof head);
+    if (n_iov && iov->len >= sizeof head)
+        memcpy(head, iov->base, n = sizeof head);
+    else
+        n = (int)peek(iov, n_iov, head, sizeof head);
     memcpy(&hdr, head, sizeof hdr);
     if (!header_allowed(net, &hdr) ||
         !filter_wants(&net->filter, head + HDR_LEN, (uint64_t)n - HDR_LEN))
@@ -177,7 +198,7 @@ rx_receive(void *user, uint32_t queue, const struct bp_iovec *iov, uint32_t n_io
         return 0;
     bp_virtq_want_notify(vq, 0);   /* until it is found empty, for which the packet waits */
     hdr.num_buffers = (uint16_t)n; /* little endian, as the host is */
-    bp_virtq_copy_in(&net->rx_chains[0], 0, &hdr, sizeof hdr);
+    put_header(&net->rx_chains[0], &hdr);
     for (int i = 0; i < n; i++)
         bp_virtq_push(vq, &net->rx_chains[i], written[i]);
     return 0;

@@ -105,6 +105,18 @@ build(struct tx *tx)
     }
 }
 
+/* The chain is longer than the header. */
+static void
+copy_header(struct tx *tx)
+{
+    if (tx->chain.iov[0].len >= HDR_LEN) {
+        memcpy(&tx->hdr, tx->chain.iov[0].base, HDR_LEN);
+        __asm__ volatile("" ::: "memory"); /* a copy; the compiler must not look again */
+    } else {
+        bp_virtq_copy_out(&tx->chain, 0, &tx->hdr, HDR_LEN);
+    }
+}
+
 /* 0: the chain is finished with, sent or dropped; BP_E_AGAIN: it waits. */
 static int
 send_chain(struct net *net, uint32_t pair)
@@ -115,7 +127,7 @@ send_chain(struct net *net, uint32_t pair)
     if (!tx->pending) {
         if (len <= HDR_LEN || len > HDR_LEN + FRAME_MAX || !net->link_up)
             return 0;
-        bp_virtq_copy_out(&tx->chain, 0, &tx->hdr, HDR_LEN);
+        copy_header(tx);
         if (!header_good(net, &tx->hdr, len - HDR_LEN)) {
             net->host->log(net->inst, BP_LOG_GUEST, "dropped a packet with a bad offload header");
             return 0;
