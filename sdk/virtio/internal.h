@@ -60,8 +60,10 @@ enum {
     COOKIE_CALL = 0x1000, /* + queue index: what took the queue over wants the driver interrupted */
 };
 
-/* Windows into guest memory that are kept open. A host that maps RAM whole needs two. */
+/* Windows into guest memory that are kept open. A host that maps RAM whole needs one for each piece
+ * of it: two, or three with a hole below 1 MiB. */
 #define N_WINDOWS 16
+#define PAGE      4096u
 /* Bytes of copies in flight, at most, on a host that does not map what a chain lies in. */
 #define BOUNCE_MAX (UINT64_C(64) << 20)
 

@@ -21,36 +21,52 @@ window_free_slot(struct bp_virtio *dev)
     return NULL;
 }
 
+/* Maps what there is from base on; keeps it when gpa is in it. */
+static int
+window_try(struct bp_virtio *dev, uint64_t base, uint64_t gpa, struct window *w)
+{
+    int err;
+
+    w->map = (struct bp_map){.size = sizeof w->map};
+    err = dev->mem->map(dev->inst, base, UINT64_MAX, BP_MAP_READ | BP_MAP_WRITE, &w->map);
+    if (err)
+        return err;
+    if (gpa - base >= w->map.len) {
+        dev->mem->unmap(dev->inst, &w->map, 0, 0);
+        return BP_E_FAULT;
+    }
+    w->gpa = base;
+    w->len = w->map.len;
+    w->p = w->map.p;
+    return 0;
+}
+
 /*
- * A window should reach far below gpa too, or a driver whose buffers come in falling order would
- * use up all windows. RAM begins at 0 and at 4 GiB; where the host maps less in one piece, smaller
- * steps find what it gives.
+ * A window should reach as far below gpa as there is memory, or a driver whose buffers come in
+ * falling order would use up all windows. RAM begins at 0 and at 4 GiB. Where it has a hole, or the
+ * host maps less in one piece, the lowest page from which gpa can be reached is searched for.
  */
 static int
 window_map(struct bp_virtio *dev, uint64_t gpa, struct window *w)
 {
-    static const unsigned steps[] = {32, 30, 21, 12, 0};
-    int err = BP_E_FAULT;
+    uint64_t low = gpa >> 32 ? UINT64_C(1) << 32 : 0, high = gpa & ~(uint64_t)(PAGE - 1);
+    int err = window_try(dev, low, gpa, w);
 
-    for (unsigned i = 0; i < sizeof steps / sizeof *steps; i++) {
-        uint64_t base = gpa >> steps[i] << steps[i];
+    /* From high it can be reached if from anywhere, from low it cannot. */
+    while (err == BP_E_FAULT && low < high) {
+        uint64_t base = high - low > PAGE ? low + (high - low) / 2 / PAGE * PAGE : high;
 
-        if (!i && gpa >> 32)
-            base = UINT64_C(1) << 32;
-        w->map = (struct bp_map){.size = sizeof w->map};
-        err = dev->mem->map(dev->inst, base, UINT64_MAX, BP_MAP_READ | BP_MAP_WRITE, &w->map);
-        if (!err && gpa - base < w->map.len) {
-            w->gpa = base;
-            w->len = w->map.len;
-            w->p = w->map.p;
-            return 0;
-        }
-        if (!err)
+        err = window_try(dev, base, gpa, w);
+        if (err == BP_E_FAULT) {
+            low = base;
+        } else if (!err && high - low > PAGE) {
             dev->mem->unmap(dev->inst, &w->map, 0, 0);
-        else if (err != BP_E_FAULT)
-            break;
+            w->len = 0;
+            high = base;
+            err = BP_E_FAULT;
+        }
     }
-    return err ? err : BP_E_FAULT;
+    return err;
 }
 
 static void

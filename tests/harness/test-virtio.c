@@ -344,6 +344,31 @@ test_windows(uint64_t window)
     eq_int(bpt_free(r.m), 0, "no problems");
 }
 
+/* Memory has a hole below 1 MiB, so that it cannot be mapped from 0 on: one window must reach all
+ * that is above, wherever the first buffer was. */
+static void
+test_falling(void)
+{
+    struct rig r = rig_make(MMIO, 0);
+    struct bpt_vq *q;
+    int good = 1;
+
+    bpt_virtio_setup(r.v, 0, 1);
+    q = bpt_virtio_queue(r.v, 0);
+    r.toy->fill = 1;
+    /* From 1 MiB on are the rings. */
+    for (uint64_t i = 0; i < 60 + 60 && good; i++) {
+        uint64_t gpa = i < 60 ? (63 - i) << 20 : 0xff000 - (i - 60) * 4096;
+        struct bpt_sg sg[2] = {{gpa, 100, 1}, {UINT64_C(0x100000000) + (gpa & 0xfffff), 100, 1}};
+
+        good = bpt_vq_do(q, sg, 2, NULL) == 0 && *(uint8_t *)bpt_ram(r.m, gpa + 99, 1) == 0x5a &&
+               *(uint8_t *)bpt_ram(r.m, sg[1].gpa + 99, 1) == 0x5a;
+    }
+    ok(good, "buffers in falling order, and beside them some above 4 GiB");
+    eq_int(bpt_maps(r.m), 3 + 2, "a mapping for each ring and two for memory");
+    eq_int(bpt_free(r.m), 0, "no problems");
+}
+
 /* More pieces than the iovec has room for: a copy takes their place. */
 static void
 test_pieces(void)
@@ -536,6 +561,7 @@ main(void)
     test_windows(65536);
     test_windows(4096);
     test_windows(1);
+    test_falling();
     test_pieces();
     test_pci_cfg();
     test_failures(MMIO);

@@ -81,7 +81,7 @@ struct disk {
     struct bpt_vq *vq;
     uint64_t headers, data, status; /* one of each a request */
     unsigned batch;
-    int indirect;
+    int indirect, high; /* high: data above 4 GiB, headers below */
 };
 
 static void
@@ -89,7 +89,7 @@ disk_open(struct disk *d, const char *drive)
 {
     char props[300];
 
-    d->m = bpt_new(16 << 20, 0);
+    d->m = bpt_new(16 << 20, 1 << 20);
     must(d->m && bpt_load(d->m, "pci", "pci", NULL) == 0);
     bpt_dirty_log(d->m, 0); /* nobody migrates it */
     if (!drive)
@@ -104,7 +104,7 @@ disk_open(struct disk *d, const char *drive)
     must(d->dev && bpt_virtio_setup(d->dev, UINT64_MAX, 1) == 0);
     d->vq = bpt_virtio_queue(d->dev, 0);
     d->headers = bpt_alloc(d->m, BATCH * sizeof(struct header), 64);
-    d->data = bpt_alloc(d->m, BATCH * READ_BYTES, 4096);
+    d->data = d->high ? UINT64_C(1) << 32 : bpt_alloc(d->m, BATCH * READ_BYTES, 4096);
     d->status = bpt_alloc(d->m, BATCH, 64);
     for (unsigned i = 0; i < BATCH; i++) {
         struct header h = {.sector = i * 8};
@@ -149,9 +149,8 @@ disk_batch(struct disk *d, struct tally *t)
 }
 
 static int
-disk_run(const char *name, struct tally *t, const char *drive, unsigned batch, int indirect)
+disk_run(const char *name, struct tally *t, const char *drive, struct disk d)
 {
-    struct disk d = {.batch = batch, .indirect = indirect};
     struct tally warm = {0};
     uint64_t messages;
 
@@ -174,19 +173,26 @@ disk_run(const char *name, struct tally *t, const char *drive, unsigned batch, i
 int
 blk_null(const char *name, struct tally *t)
 {
-    return disk_run(name, t, NULL, BATCH, 1);
+    return disk_run(name, t, NULL, (struct disk){.batch = BATCH, .indirect = 1});
 }
 
 int
 blk_null_direct(const char *name, struct tally *t)
 {
-    return disk_run(name, t, NULL, BATCH, 0);
+    return disk_run(name, t, NULL, (struct disk){.batch = BATCH});
 }
 
 int
 blk_single(const char *name, struct tally *t)
 {
-    return disk_run(name, t, NULL, 1, 1);
+    return disk_run(name, t, NULL, (struct disk){.batch = 1, .indirect = 1});
+}
+
+/* A guest with memory on both sides of 4 GiB has the parts of a request anywhere. */
+int
+blk_high(const char *name, struct tally *t)
+{
+    return disk_run(name, t, NULL, (struct disk){.batch = BATCH, .indirect = 1, .high = 1});
 }
 
 int
@@ -200,7 +206,7 @@ blk_file(const char *name, struct tally *t)
     must(ftruncate(fd, DISK_BYTES) == 0);
     close(fd);
     snprintf(drive, sizeof drive, "file:%s", path);
-    err = disk_run(name, t, drive, BATCH, 1);
+    err = disk_run(name, t, drive, (struct disk){.batch = BATCH, .indirect = 1});
     unlink(path);
     return err;
 }

@@ -18,7 +18,7 @@ workload env >"$tmp/tally" || { cat "$tmp/tally"; exit 1; }
 sed 's/^/# /' "$tmp/tally"
 
 # ---- Kicks, interrupts and the back end's batches, as the two sides see them ------------------
-for name in blk-null-direct blk-null blk-null-single blk-file net-tx net-rx; do
+for name in blk-null-direct blk-null blk-null-single blk-null-high blk-file net-tx net-rx; do
   grep -q "^$name units" "$tmp/tally" || { skip "$name: one interrupt a batch" 'no /dev/shm'; continue; }
   ok "$name: one interrupt a batch" is $name interrupts "$(value $name batches)"
 done
@@ -134,6 +134,7 @@ clang=$(${CC:-cc} --version 2>/dev/null | grep clang)
 most blk-null-direct 391
 most blk-null 400
 most blk-null-single 775
+most blk-null-high 455
 most blk-file 685
 most net-tx 360
 most net-rx 482
