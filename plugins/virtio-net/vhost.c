@@ -27,6 +27,9 @@
 /* Pieces of guest memory, at most; the kernel takes 64 if nobody has changed that. */
 #define MAPS_MAX 64
 
+#define PAGE     4096u
+#define HOLE_MAX (1u << 20) /* the holes of a range, together */
+
 struct vhost {
     int fd[PAIRS_MAX]; /* -1: none */
     bool owned[PAIRS_MAX];
@@ -130,10 +133,12 @@ unmap_all(struct net *net)
     }
 }
 
+/* All memory from gpa to end, which may have a hole, such as a display adapter's below 1 MiB. */
 static int
 map_range(struct net *net, uint64_t gpa, uint64_t end)
 {
     struct vhost *v = net->vhost;
+    unsigned missing = 0;
 
     while (gpa < end) {
         struct bp_map *map = &v->maps[v->n_maps];
@@ -143,6 +148,10 @@ map_range(struct net *net, uint64_t gpa, uint64_t end)
             return BP_E_NOSPC;
         *map = (struct bp_map){.size = sizeof *map};
         err = v->mem->map(net->inst, gpa, end - gpa, BP_MAP_READ | BP_MAP_WRITE, map);
+        if (err == BP_E_FAULT && ++missing <= HOLE_MAX / PAGE) {
+            gpa = (gpa / PAGE + 1) * PAGE;
+            continue;
+        }
         if (err)
             return err;
         v->n_maps++;
