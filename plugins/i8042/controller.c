@@ -2,6 +2,8 @@
 /* controller.c - the commands of the keyboard controller; see controller.h. */
 #include "controller.h"
 
+#include "scancodes.h"
+
 /* Commands that take one byte from the data port are remembered until it comes. */
 enum {
     KBC_READ_RAM = 0x20,  /* to 0x3f */
@@ -35,15 +37,87 @@ enum {
     KBC_OUT_AUX_FULL = 0x20,
 };
 
+/* At the system control port */
+enum {
+    KBC_CONTROL_RESET = 0x01,
+    KBC_CONTROL_A20 = 0x02,
+};
+
 static void
-kbc_put(struct kbc *kbc, uint8_t val, uint8_t flags)
+kbc_set_data(struct kbc *kbc, uint8_t val, uint8_t flags)
 {
     kbc->data = val;
     kbc->status &= (uint8_t) ~(KBC_STATUS_AUX | KBC_STATUS_TIMEOUT);
     kbc->status |= KBC_STATUS_FULL | flags;
 }
 
-/* As firmware leaves it after it has found nothing plugged in. */
+void
+kbc_next(struct kbc *kbc)
+{
+    if (!(kbc->status & KBC_STATUS_FULL) && kbc->replies.n) {
+        uint8_t flags = fifo_take(&kbc->reply_flags);
+
+        kbc_set_data(kbc, fifo_take(&kbc->replies), flags);
+    }
+}
+
+/* A guest that asks on and on without reading loses answers. */
+static void
+kbc_put(struct kbc *kbc, uint8_t val, uint8_t flags)
+{
+    fifo_put(&kbc->replies, val);
+    fifo_put(&kbc->reply_flags, flags);
+    kbc_next(kbc);
+}
+
+bool
+kbc_listens(const struct kbc *kbc, bool aux)
+{
+    return !(kbc->status & KBC_STATUS_FULL) && !kbc->replies.n &&
+           !(kbc->ram[0] & (aux ? KBC_MODE_AUX_DISABLE : KBC_MODE_DISABLE));
+}
+
+void
+kbc_receive(struct kbc *kbc, uint8_t byte, bool aux)
+{
+    if (aux) {
+        kbc_set_data(kbc, byte, KBC_STATUS_AUX);
+        return;
+    }
+    if (kbc->ram[0] & KBC_MODE_TRANSLATE) {
+        if (byte == SCAN_RELEASE_2) {
+            kbc->release = true;
+            return;
+        }
+        byte = scan_translate(byte);
+        if (kbc->release)
+            byte |= SCAN_RELEASE_1;
+    }
+    kbc->release = false;
+    kbc_set_data(kbc, byte, 0);
+}
+
+void
+kbc_silence(struct kbc *kbc, bool aux)
+{
+    kbc_put(kbc, KBC_NO_ANSWER, KBC_STATUS_TIMEOUT | (aux ? KBC_STATUS_AUX : 0));
+}
+
+uint8_t
+kbc_read_control(const struct kbc *kbc)
+{
+    return kbc->output & KBC_OUT_A20 ? KBC_CONTROL_A20 : 0;
+}
+
+void
+kbc_write_control(struct kbc *kbc, uint8_t val)
+{
+    kbc->output &= (uint8_t)~KBC_OUT_A20;
+    kbc->output |= val & KBC_CONTROL_A20 ? KBC_OUT_A20 : 0;
+    kbc->reset = kbc->reset || (val & KBC_CONTROL_RESET);
+}
+
+/* As firmware leaves it that has not looked for devices: the ports are off. */
 void
 kbc_reset(struct kbc *kbc)
 {
@@ -132,12 +206,14 @@ kbc_write_data(struct kbc *kbc, uint8_t val)
         break;
     case KBC_WRITE_AUX:
         kbc_set_mode(kbc, 0, KBC_MODE_AUX_DISABLE);
-        kbc_put(kbc, KBC_NO_ANSWER, KBC_STATUS_AUX | KBC_STATUS_TIMEOUT);
+        kbc->to = KBC_TO_AUX;
+        kbc->to_byte = val;
         break;
     default:
         /* For the keyboard, whose port this also enables. */
         kbc_set_mode(kbc, 0, KBC_MODE_DISABLE);
-        kbc_put(kbc, KBC_NO_ANSWER, KBC_STATUS_TIMEOUT);
+        kbc->to = KBC_TO_KEYBOARD;
+        kbc->to_byte = val;
         break;
     }
 }

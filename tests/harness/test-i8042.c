@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* i8042: the reset line, and answers as from a controller with nothing plugged in. */
+/* i8042: the controller itself, also with nothing plugged in. Keyboard and mouse: test-ps2.c. */
 #include <backplane/test.h>
 
 #include "tap.h"
@@ -8,13 +8,19 @@
 #define COMMAND 0x64
 
 static struct bpt_machine *
-machine(void)
+machine_with(const char *props)
 {
     struct bpt_machine *m = bpt_new(1 << 20, 0);
 
-    if (bpt_load(m, "i8042", "kbc", "") || bpt_realize_all(m) || bpt_start(m))
+    if (bpt_load(m, "i8042", "kbc", props) || bpt_realize_all(m) || bpt_start(m))
         ok(0, "start: %s", bpt_error(m));
     return m;
+}
+
+static struct bpt_machine *
+machine(void)
+{
+    return machine_with("");
 }
 
 static void
@@ -92,14 +98,26 @@ test_commands(void)
     command_data(m, 0xd1, 0x01);
     eq_int(answer(m, 0xd0) & 3, 1, "A20 by the output port");
     eq_int(answer(m, 0x00), -1, "an unknown command answers nothing");
+    bpt_out(m, 0x92, 1, 0x02);
+    eq_int(answer(m, 0xd0) & 3, 3, "A20 by port 0x92");
+    eq_int(bpt_in(m, 0x92, 1), 2, "which reads it too");
+    bpt_out(m, 0x92, 1, 0x00);
+    eq_int(answer(m, 0xd0) & 3, 1, "and off again");
+    eq_int(bpt_requested(m, NULL), 0, "without a reset");
+    bpt_out(m, 0x92, 1, 0x01);
+    eq_int(bpt_requested(m, NULL), BP_REQ_RESET, "which its bit 0 asks for");
     eq_int(bpt_in(m, 0x61, 1), 0xff, "port 0x61 is not its own");
+    command(m, 0xaa);
+    command(m, 0xab);
+    eq_int(bpt_in(m, DATA, 1), 0x55, "two answers");
+    eq_int(bpt_in(m, DATA, 1), 0x00, "come in their order");
     eq_int(bpt_free(m), 0, "no problems");
 }
 
 static void
 test_devices_absent(void)
 {
-    struct bpt_machine *m = machine();
+    struct bpt_machine *m = machine_with("keyboard=no,mouse=no");
 
     command_data(m, 0x60, 0x03);
     bpt_out(m, DATA, 1, 0xff);

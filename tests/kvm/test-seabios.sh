@@ -32,6 +32,7 @@ not_ok 'the RAM was unlocked' grep -q 'Unable to' "$tmp/disk.log"
 ok 'both processors answered' says disk.log 'Found 2 cpu(s) max supported 2'
 ok 'the PM registers are where the tables say' says disk.log 'Moving pm_base to 0x600'
 ok 'the tables were placed' says disk.log 'ACPI: parse DSDT'
+ok 'the keyboard was found' says disk.log 'PS2 keyboard initialized'
 ok 'the disk was found' says disk.log 'found virtio-blk at'
 
 # No disk, no firmware configuration: what the clock's memory says is enough.
