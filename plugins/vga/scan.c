@@ -153,12 +153,6 @@ vga_touch(struct vga *vga, uint32_t addr, uint32_t len)
         vga->touched[page / 8] |= (uint8_t)(1u << page % 8);
 }
 
-void
-vga_touch_all(struct vga *vga)
-{
-    memset(vga->touched, 0xff, vga->pages_len);
-}
-
 /* Adds the core's log; a host that keeps none makes every page dirty. True: some page is. */
 bool
 vga_dirty_fetch(struct vga *vga)

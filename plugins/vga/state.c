@@ -245,7 +245,6 @@ vga_load(void *self, const struct bp_reader *r)
     vga->regs = fresh;
     dispi_settle(vga);
     vga_window_update(vga);
-    vga_touch_all(vga);
     vga_picture_forget(vga);
     return 0;
 }

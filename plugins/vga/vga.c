@@ -348,7 +348,6 @@ vga_reset(void *self, uint32_t kind)
     vga_regs_reset(&vga->regs);
     vga_memory_clear(vga);
     vga_window_update(vga);
-    vga_touch_all(vga);
     vga_picture_forget(vga);
 }
 

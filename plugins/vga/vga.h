@@ -293,7 +293,6 @@ void vga_scan(const struct vga *vga, struct vga_scan *ret_scan);
 uint32_t vga_scan_line(const struct vga_scan *scan, uint32_t y, uint32_t *ret_row_line);
 /* The page may have changed since the last vga_dirty_fetch(). */
 void vga_touch(struct vga *vga, uint32_t addr, uint32_t len);
-void vga_touch_all(struct vga *vga);
 bool vga_dirty_fetch(struct vga *vga);
 bool vga_dirty(const struct vga *vga, uint32_t addr, uint32_t len, uint32_t mask);
 

@@ -98,6 +98,19 @@ test_text(void)
     r = screen_changed(&screen);
     ok(r.x == 0 && r.y == 0 && r.w == 720 && r.h == 400, "gets all of it");
 
+    put(m, 20, 10, 'A', 0x0c);
+    put(m, 20, 11, 'A', 0x0c);
+    put(m, 21, 11, 'A', 0x0c);
+    eq_int(screen_frame(&screen, 0), 2, "lines with the same part changed make one rectangle");
+    ok(screen.frame.rects[0].w == 9 && screen.frame.rects[0].h == 16 &&
+           screen.frame.rects[1].w == 18 && screen.frame.rects[1].h == 16,
+       "others do not");
+    load_drawn(m, 0, 0xe4, drawn_line);
+    put(m, 40, 3, 0xe4, 0x0f);
+    screen_frame(&screen, 0);
+    eq_int(cell_differs(&screen, 40, 3, drawn_line, pc_colour(15), 0, 0), 0,
+           "characters from 0xe0 on are no line graphics");
+
     load_drawn(m, 0, 'A', drawn_line);
     screen_frame(&screen, 0);
     eq_int(cell_differs(&screen, 3, 2, drawn_line, pc_colour(14), pc_colour(1), 0), 0,
@@ -189,6 +202,47 @@ test_blink(void)
     screen_frame(&screen, 0);
     eq_int(cell_differs(&screen, 5, 5, drawn_a, pc_colour(14), pc_colour(1), 0), 0,
            "switched off it is not there");
+    eq_int(bpt_free(m), 0, "no problems");
+}
+
+/* What the BIOS has for mode 7. */
+static void
+test_underline(void)
+{
+    struct screen screen;
+    struct bpt_machine *m = text_machine(&screen);
+    unsigned n = 0;
+
+    cr(m, 0x14, 0x0d);
+    put(m, 2, 0, 'A', 0x01);
+    put(m, 3, 0, 'A', 0x09);
+    put(m, 4, 0, 'A', 0x02);
+    screen_frame(&screen, 0);
+    for (uint32_t x = 18; x < 27; x++)
+        n += screen_pixel(&screen, x, 13) == pc_colour(1);
+    eq_int(n, 9, "attribute 1 is underlined, all nine dots");
+    eq_int(screen_pixel(&screen, 18, 12), 0, "on one line");
+    eq_int(screen_pixel(&screen, 27, 13), pc_colour(9), "and with intensity too");
+    eq_int(screen_pixel(&screen, 36, 13), 0, "but no other colour");
+    eq_int(bpt_free(m), 0, "no problems");
+}
+
+/* 16 colours out of 256: the upper bits come from colour select. */
+static void
+test_colour_select(void)
+{
+    struct screen screen;
+    struct bpt_machine *m = text_machine(&screen);
+
+    put(m, 0, 0, 0xdb, 0x70); /* an empty glyph: all background, palette register 7 is 7 */
+    dac(m, 0x87, 0x3f, 0, 0);
+    dac(m, 0xb7, 0, 0x3f, 0);
+    ar(m, 0x14, 0x0b);
+    screen_frame(&screen, 0);
+    eq_int(screen_pixel(&screen, 0, 0), 0xff0000, "two bits above six of the palette register");
+    ar(m, 0x10, 0x8c);
+    screen_frame(&screen, 0);
+    eq_int(screen_pixel(&screen, 0, 0), 0x00ff00, "or four above four");
     eq_int(bpt_free(m), 0, "no problems");
 }
 
@@ -394,6 +448,8 @@ test_256(void)
     screen_frame(&screen, 0);
     eq_int(screen_pixel(&screen, 0, 0), want_256(0, 0), "panning, the first pixel");
     eq_int(screen_pixel(&screen, 600, 300), want_256(600, 300), "and another");
+    ar(m, 0x13, 3);
+    eq_int(screen_frame(&screen, 0), 0, "half a pixel more is none");
     bpt_out(m, 0x3c6, 1, 0);
     screen_frame(&screen, 0);
     pan_x = pan_y = 0;
@@ -431,6 +487,20 @@ test_cga(void)
     screen_frame(&screen, 0);
     ok(screen.frame.width == 640 && screen.frame.height == 400, "320x200, each pixel four");
     eq_int(pixels_differ(&screen, want_cga), 0, "mode 4: two bits a pixel, interlaced lines");
+
+    /* Four lines of a row, at 0, 8, 16 and 24 KiB, as on Hercules' card. */
+    cr(m, 0x17, 0xa0);
+    cr(m, 0x09, 0xc3);
+    for (uint32_t y = 0; y < 200; y++)
+        for (uint32_t c = 0; c < 80; c++) {
+            uint32_t bits = 0;
+
+            for (uint32_t x = 0; x < 4; x++)
+                bits = bits << 2 | (pattern(c * 4 + x, y) & 3);
+            bpt_mmio_write(m, VGA_TEXT + (y & 3) * 0x2000 + y / 4 * 80 + c, 1, bits);
+        }
+    screen_frame(&screen, 0);
+    eq_int(pixels_differ(&screen, want_cga), 0, "four ways interlaced");
     eq_int(bpt_free(m), 0, "no problems");
 }
 
@@ -503,11 +573,20 @@ test_linear(void)
                "%u bits, panned", depth);
         }
     big = 0;
+    set_dispi(m, 64, 64, 16);
+    for (uint32_t i = 0; i < 4 << 20; i++)
+        ram[i] = (uint8_t)(i < 256 ? 0xff : 0);
+    dispi(m, 6, 100); /* 200 bytes a line: line 20971 ends 96 bytes behind the end */
+    dispi(m, 9, 20971);
+    dispi(m, 8, 40);
+    screen_frame(&screen, 0);
+    ok(screen_pixel(&screen, 11, 0) == 0 && screen_pixel(&screen, 12, 0) == 0xffffff &&
+           screen_pixel(&screen, 63, 0) == 0xffffff,
+       "a line that memory ends in goes on at its beginning");
     dispi(m, 8, 0xffff);
     dispi(m, 9, 0xffff);
     screen_frame(&screen, 0);
-    ok(screen_pixel(&screen, 399, 299) != UINT32_MAX,
-       "panned beyond memory there is a picture too");
+    ok(screen_pixel(&screen, 63, 63) != UINT32_MAX, "panned beyond memory there is a picture too");
     eq_int(bpt_free(m), 0, "no problems");
 }
 
@@ -585,6 +664,8 @@ main(void)
     test_text();
     test_fonts();
     test_blink();
+    test_underline();
+    test_colour_select();
     test_text_scroll();
     test_text_cells();
     test_planar();

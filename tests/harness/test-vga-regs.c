@@ -363,6 +363,14 @@ test_state(void)
     eq_int(bpt_mmio_read(m, VGA_TEXT, 2), 0x1e42, "with its memory");
     bpt_out(m, 0x3c0, 1, 0x0f);
     eq_int(bpt_in(m, 0x3c1, 1), 0x0f, "and the flip-flop");
+    bpt_quiesce(m);
+    eq_int(bpt_save(m, "vga", &s), 0, "save");
+    memset(bpt_device_ram(m, "vga", "memory", NULL), 0x33, 1 << 20);
+    eq_int(bpt_restore(m, "vga", s), 0, "restore");
+    eq_int(((uint8_t *)bpt_device_ram(m, "vga", "memory", NULL))[0x80000], 0,
+           "memory that was empty is so again");
+    bpt_state_free(s);
+    bpt_start(m);
     set_dispi(m, 640, 200, 16);
     dispi(m, 8, 5);
     dispi(m, 5, 3);
