@@ -103,25 +103,15 @@ struct host_ram {
     struct memory_region *region;
 };
 
+/* Makes a new region, or none and then why, the instance's. */
 static int
-ram_create(bp_inst id, const char *name, uint64_t len, uint32_t flags, bp_ram *ret_ram,
-           void **ret_p)
+ram_add(struct instance *inst, struct memory_region *region, uint32_t flags, const GError *why,
+        bp_ram *ret_ram)
 {
-    struct instance *inst = instance_of(id);
-    g_autofree char *full = NULL;
-    g_autoptr(GError) error = NULL;
-    struct memory_region *region;
     struct host_ram *ram;
 
-    if (!inst || !name || !ret_ram || !ret_p || len == 0 || len % MEMORY_PAGE_SIZE)
-        return BP_E_INVAL;
-    if (!instance_take_name(inst, HANDLE_RAM, name))
-        return BP_E_EXIST;
-    full = g_strdup_printf("%s.%s", inst->conf->id, name);
-    region = memory_region_new(inst->machine->memory,
-                               flags & BP_RAM_ROM ? MEMORY_ROM : MEMORY_DEVICE, full, len, &error);
     if (!region) {
-        instance_fail(inst, error->message);
+        instance_fail(inst, why->message);
         return BP_E_NOMEM;
     }
     if ((flags & BP_RAM_DIRTY) && memory_region_log(region, true) != 0) {
@@ -135,8 +125,51 @@ ram_create(bp_inst id, const char *name, uint64_t len, uint32_t flags, bp_ram *r
         host_fini_ram(ram);
         return BP_E_NOSPC;
     }
-    *ret_p = memory_region_host(region);
     return 0;
+}
+
+static int
+ram_create(bp_inst id, const char *name, uint64_t len, uint32_t flags, bp_ram *ret_ram,
+           void **ret_p)
+{
+    struct instance *inst = instance_of(id);
+    g_autofree char *full = NULL;
+    g_autoptr(GError) error = NULL;
+    struct memory_region *region;
+    int err;
+
+    if (!inst || !name || !ret_ram || !ret_p || len == 0 || len % MEMORY_PAGE_SIZE)
+        return BP_E_INVAL;
+    if (!instance_take_name(inst, HANDLE_RAM, name))
+        return BP_E_EXIST;
+    full = g_strdup_printf("%s.%s", inst->conf->id, name);
+    region = memory_region_new(inst->machine->memory,
+                               flags & BP_RAM_ROM ? MEMORY_ROM : MEMORY_DEVICE, full, len, &error);
+    err = ram_add(inst, region, flags, error, ret_ram);
+    if (!err)
+        *ret_p = memory_region_host(region);
+    return err;
+}
+
+/* An instance's objects end newest first, so an alias ends before what it is an alias of. */
+static int
+ram_alias(bp_inst id, const char *name, bp_ram r, uint64_t off, uint64_t len, uint32_t flags,
+          bp_ram *ret_ram)
+{
+    struct instance *inst = instance_of(id);
+    struct host_ram *of = inst ? handles_get(inst->handles, HANDLE_RAM, r.v) : NULL;
+    g_autofree char *full = NULL;
+    g_autoptr(GError) error = NULL;
+    uint64_t has = of ? memory_region_len(of->region) : 0;
+
+    if (!of || !name || !ret_ram || len == 0 || (off | len) % MEMORY_PAGE_SIZE || off > has ||
+        len > has - off)
+        return BP_E_INVAL;
+    if (!instance_take_name(inst, HANDLE_RAM, name))
+        return BP_E_EXIST;
+    full = g_strdup_printf("%s.%s", inst->conf->id, name);
+    return ram_add(inst, memory_region_new_alias(of->region, off, len, full, &error), flags, error,
+                   ret_ram);
 }
 
 /* What is in the way of a range that the RAM does not touch now. memory_region_place() refuses
@@ -188,6 +221,7 @@ host_ram(void)
         .create = ram_create,
         .place = ram_place,
         .dirty = ram_dirty,
+        .alias = ram_alias,
     };
     return &table;
 }

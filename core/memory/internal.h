@@ -20,7 +20,8 @@ struct memory_region {
     enum memory_kind kind;
     char *name;
     uint64_t len;
-    struct host_pages *pages; /* own.pages, or all of RAM's */
+    struct host_pages
+        *pages; /* own, all of RAM's, or those of the region that this is an alias of */
     uint64_t pages_off;
     struct host_pages own;
     uint32_t slot; /* index in mem->regions and KVM's slot number */

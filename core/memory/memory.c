@@ -223,6 +223,28 @@ memory_region_new(struct memory *mem, enum memory_kind kind, const char *name, u
     return region;
 }
 
+struct memory_region *
+memory_region_new_alias(struct memory_region *of, uint64_t off, uint64_t len, const char *name,
+                        GError **error)
+{
+    struct memory_region *region;
+
+    if (len == 0 || (off | len) % MEMORY_PAGE_SIZE || off > of->len || len > of->len - off) {
+        g_set_error(error, CORE_ERROR, CORE_ERROR_CONFIG,
+                    "%s: 0x%" PRIx64 " bytes at 0x%" PRIx64 " are not pages of %s", name, len, off,
+                    of->name);
+        return NULL;
+    }
+    region = new_region(of->mem, of->kind, name, len);
+    region->pages = of->pages;
+    region->pages_off = of->pages_off + off;
+    if (!add_region(of->mem, region, error)) {
+        free_region(region);
+        return NULL;
+    }
+    return region;
+}
+
 void
 memory_region_free(struct memory_region *region)
 {

@@ -119,6 +119,14 @@ struct memory_region *memory_region_new(struct memory *mem, enum memory_kind kin
                                         uint64_t len, GError **error)
     __attribute__((warn_unused_result));
 
+/*
+ * A region that shows [off, off + len) of another one's bytes, multiples of 4 KiB within it: placed
+ * and logged by itself. It must be freed before the other. [main]
+ */
+struct memory_region *memory_region_new_alias(struct memory_region *of, uint64_t off, uint64_t len,
+                                              const char *name, GError **error)
+    __attribute__((warn_unused_result));
+
 /* Unplaces and unmaps it. No thread may still hold a pointer into it. NULL is fine. [main] */
 void memory_region_free(struct memory_region *region);
 

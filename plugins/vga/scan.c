@@ -157,11 +157,16 @@ vga_touch(struct vga *vga, uint32_t addr, uint32_t len)
 bool
 vga_dirty_fetch(struct vga *vga)
 {
+    uint8_t window[VGA_ALIAS_LEN / VGA_PAGE / 8] = {0};
     bool any = false;
-    int n = vga->ram_if->dirty(vga->inst, vga->ram_id, 0, vga->ram_len, vga->log, vga->pages_len);
 
-    if (n < 0)
+    if (vga->ram_if->dirty(vga->inst, vga->ram_id, 0, vga->ram_len, vga->log, vga->pages_len) < 0)
         memset(vga->log, 0xff, vga->pages_len);
+    if (vga->has_alias &&
+        vga->ram_if->dirty(vga->inst, vga->alias_id, 0, VGA_ALIAS_LEN, window, sizeof window) < 0)
+        memset(window, 0xff, sizeof window);
+    for (uint32_t i = 0; i < sizeof window; i++)
+        vga->log[i] |= window[i];
     for (uint32_t i = 0; i < vga->pages_len; i++) {
         vga->log[i] |= vga->touched[i];
         any |= vga->log[i] != 0;

@@ -128,6 +128,15 @@ enum {
 #define DISPI_XMAX   3840u
 #define DISPI_YMAX   2160u
 
+#define VGA_ALIAS_LEN 0x10000u
+
+/* Where the legacy window leads. */
+enum vga_window {
+    VGA_WINDOW_OFF,
+    VGA_WINDOW_TRAPPED, /* to planar.c */
+    VGA_WINDOW_MAPPED,  /* to the first 64 KiB of video memory */
+};
+
 struct vga_regs {
     uint8_t misc, feature, enable, status;
     uint8_t seq_index, gr_index, cr_index;
@@ -223,7 +232,7 @@ struct vga {
 
     struct vga_regs regs;
     bp_region window;
-    bool window_trapped, window_mapped; /* where the legacy window leads: handlers or memory */
+    enum vga_window window_is;
 
     uint8_t *touched, *log; /* a bit a page: written through handlers; the core's log */
     uint32_t pages_len;     /* bytes of them */

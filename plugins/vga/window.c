@@ -2,9 +2,10 @@
 /*
  * window.c - the legacy window, 0xa0000 to 0xbffff: who answers there.
  *
- * The registers decide: nobody while the memory is switched off, the data path of planar.c, byte by
- * byte, while a mode needs it. Moving costs more than an access, so it is done when the answer
- * changes and not at every write to a register.
+ * The registers decide: nobody while the memory is switched off; the data path of planar.c, byte by
+ * byte, while a mode needs it; video memory itself, without an exit, where the host can show it at
+ * a second place and the mode is as linear as 13h. Moving costs more than an access, so it is done
+ * when the answer changes and not at every write to a register.
  */
 #include "vga.h"
 
@@ -36,7 +37,7 @@ static const struct bp_region_ops window_ops = {
     .write = window_write,
 };
 
-/* Placed once here, so that somebody else at this address is found before the machine runs. */
+/* Traps once here, so that somebody else at this address is found before the machine runs. */
 int
 vga_window_add(struct vga *vga)
 {
@@ -51,19 +52,41 @@ vga_window_add(struct vga *vga)
 
     if (err || (err = vga->io->place(vga->inst, vga->window, WINDOW_BASE)))
         return err;
-    vga->window_trapped = true;
+    vga->window_is = VGA_WINDOW_TRAPPED;
+    if (BP_HAS(struct bp_ram_if, vga->ram_if, alias))
+        vga->has_alias = vga->ram_if->alias(vga->inst, "window", vga->ram_id, 0, VGA_ALIAS_LEN,
+                                            BP_RAM_DIRTY, &vga->alias_id) == 0;
     vga_window_update(vga);
     return 0;
+}
+
+static void
+window_leave(struct vga *vga)
+{
+    if (vga->window_is == VGA_WINDOW_MAPPED)
+        (void)vga->ram_if->place(vga->inst, vga->alias_id, BP_RAM_NOWHERE);
+    if (vga->window_is == VGA_WINDOW_TRAPPED)
+        (void)vga->io->place(vga->inst, vga->window, BP_IO_NOWHERE);
+    vga->window_is = VGA_WINDOW_OFF;
 }
 
 void
 vga_window_update(struct vga *vga)
 {
     const struct vga_regs *r = &vga->regs;
-    bool trap = (r->misc & MISC_RAM) && r->enable;
+    enum vga_window to = !(r->misc & MISC_RAM) || !r->enable         ? VGA_WINDOW_OFF
+                         : vga->has_alias && vga_window_is_linear(r) ? VGA_WINDOW_MAPPED
+                                                                     : VGA_WINDOW_TRAPPED;
 
-    if (trap == vga->window_trapped)
+    if (to == vga->window_is)
         return;
-    if (vga->io->place(vga->inst, vga->window, trap ? WINDOW_BASE : BP_IO_NOWHERE) == 0)
-        vga->window_trapped = trap;
+    window_leave(vga);
+    if (to == VGA_WINDOW_MAPPED) {
+        if (vga->ram_if->place(vga->inst, vga->alias_id, WINDOW_BASE) == 0)
+            vga->window_is = VGA_WINDOW_MAPPED;
+        else
+            to = VGA_WINDOW_TRAPPED; /* handlers do the same, only slower */
+    }
+    if (to == VGA_WINDOW_TRAPPED && vga->io->place(vga->inst, vga->window, WINDOW_BASE) == 0)
+        vga->window_is = VGA_WINDOW_TRAPPED;
 }

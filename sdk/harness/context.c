@@ -129,7 +129,8 @@ obj_close(struct obj *o)
         break;
     case OBJ_RAM:
         o->ram.gpa = BP_RAM_NOWHERE;
-        munmap(o->ram.p, o->ram.len);
+        if (!o->ram.alias)
+            munmap(o->ram.p, o->ram.len);
         free(o->ram.dirty);
         break;
     default:

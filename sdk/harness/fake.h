@@ -83,6 +83,7 @@ struct obj {
             uint64_t len, gpa;
             uint32_t flags;
             uint8_t *p, *dirty;
+            int alias; /* p is another's */
         } ram;
     };
 };

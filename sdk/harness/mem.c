@@ -374,6 +374,32 @@ ram_create(bp_inst handle, const char *name, uint64_t len, uint32_t flags, bp_ra
     return 0;
 }
 
+static int
+ram_alias(bp_inst handle, const char *name, bp_ram ram, uint64_t off, uint64_t len, uint32_t flags,
+          bp_ram *ret_ram)
+{
+    struct inst *in;
+    struct obj *o, *of;
+    int err = host_call(handle, TAG_REALIZE, "ram alias()", &in);
+
+    if (err)
+        return err;
+    of = obj_of(in, ram.v, OBJ_RAM);
+    if (!of || !len || (off | len) % PAGE || off > of->ram.len || len > of->ram.len - off)
+        return BP_E_INVAL;
+    if (obj_named(in, OBJ_RAM, name))
+        return BP_E_EXIST;
+    o = obj_new(in, OBJ_RAM, name);
+    o->ram.p = of->ram.p + off;
+    o->ram.len = len;
+    o->ram.flags = (flags & ~(uint32_t)BP_RAM_ROM) | (of->ram.flags & BP_RAM_ROM);
+    o->ram.gpa = BP_RAM_NOWHERE;
+    o->ram.dirty = xcalloc(len / PAGE, 1);
+    o->ram.alias = 1;
+    ret_ram->v = o->id;
+    return 0;
+}
+
 struct obj *
 ram_at(struct bpt_machine *m, uint64_t gpa, uint64_t len)
 {
@@ -442,6 +468,7 @@ const struct bp_ram_if fake_ram = {
     .create = ram_create,
     .place = ram_place,
     .dirty = ram_dirty,
+    .alias = ram_alias,
 };
 
 void *

@@ -179,10 +179,25 @@ test_addresses(void)
     struct screen screen;
     struct bpt_machine *m = vga_machine(&screen, 1, "memory=1M");
     uint8_t *ram = bpt_device_ram(m, "vga", "memory", NULL);
+    uint64_t at;
 
     set_mode(m, &mode_256);
+    ok(bpt_device_ram(m, "vga", "window", &at) == ram && at == VGA_WINDOW &&
+           bpt_where(m, "vga", "window") == BP_IO_NOWHERE,
+       "mode 0x13: the window is memory, without a trap");
+    screen_frame(&screen, 0);
     bpt_mmio_write(m, VGA_WINDOW + 321, 4, 0x44332211);
     ok(ram[321] == 0x11 && ram[324] == 0x44, "chain-4 is linear");
+    ok(screen_frame(&screen, 0) > 0, "and what is written there is seen");
+    gr(m, 8, 0xf0);
+    ok(bpt_device_ram(m, "vga", "window", &at) && at == BP_RAM_NOWHERE &&
+           bpt_where(m, "vga", "window") == VGA_WINDOW,
+       "with a bit mask it traps");
+    bpt_mmio_write(m, VGA_WINDOW + 321, 4, 0x99999999);
+    ok(ram[321] == 0x91 || ram[321] == 0x90, "and goes through the data path");
+    gr(m, 8, 0xff);
+    bpt_mmio_write(m, VGA_WINDOW + 321, 4, 0x44332211);
+    ok(ram[321] == 0x11 && ram[324] == 0x44, "back again");
     seq(m, 4, 6); /* mode X: not chained any more */
     seq(m, 2, 4);
     bpt_mmio_write(m, VGA_WINDOW + 100, 1, 0x99);
@@ -225,9 +240,30 @@ test_addresses(void)
     eq_int(bpt_free(m), 0, "no problems");
 }
 
+/* A host that has no alias() yet. */
+static void
+test_old_host(void)
+{
+    struct screen screen = {0};
+    struct bpt_machine *m = bpt_new(4 << 20, 0);
+
+    bpt_truncate(m, BP_IF_RAM, BP_UPTO(struct bp_ram_if, dirty));
+    bpt_provide(m, "screen", BP_IF_DISPLAY, &screen_if, &screen);
+    bpt_load(m, "vga", "vga", "display=screen,rom=/dev/null");
+    ok(!bpt_realize_all(m) && !bpt_start(m), "an older host will do");
+    set_mode(m, &mode_256);
+    eq_int(bpt_where(m, "vga", "window"), VGA_WINDOW, "the window always traps there");
+    screen_frame(&screen, 0);
+    bpt_mmio_write(m, VGA_WINDOW + 5, 1, 3);
+    eq_int(bpt_mmio_read(m, VGA_WINDOW + 5, 1), 3, "and works the same");
+    ok(screen_frame(&screen, 0) > 0, "changes are seen");
+    eq_int(bpt_free(m), 0, "no problems");
+}
+
 int
 main(void)
 {
+    test_old_host();
     test_data_path();
     test_wide();
     test_addresses();

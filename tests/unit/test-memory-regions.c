@@ -160,6 +160,40 @@ test_place(void)
 }
 
 static void
+test_alias(void)
+{
+    struct memory *mem = make(true);
+    struct memory_region *a = region(mem, MEMORY_DEVICE, MIB(1)), *alias;
+    g_autoptr(GError) error = NULL;
+    uint8_t bits[2] = {0};
+    char c = 0;
+
+    ok(!memory_region_new_alias(a, MIB(1) - 4096, 8192, "far", &error) && error,
+       "an alias lies within its region");
+    g_clear_error(&error);
+    ok(!memory_region_new_alias(a, 0, 100, "odd", &error) && error, "and is whole pages");
+    g_clear_error(&error);
+    alias = memory_region_new_alias(a, 0x8000, 0x10000, "alias", &error);
+    ok(alias != NULL && memory_region_host(alias) == (char *)memory_region_host(a) + 0x8000,
+       "a part of a region, again");
+    eq_int(memory_region_log(alias, true), 0, "it has a log of its own");
+    eq_int(memory_region_place(a, 0xe0000000), 0, "the region is placed");
+    eq_int(memory_region_place(alias, 0xa0000), 0, "the alias somewhere else");
+    eq_int(memory_write(mem, 0xa1234, "q", 1), 0, "a write through it");
+    ok(memory_read(mem, 0xe0009234, &c, 1) == 0 && c == 'q', "is seen in the region");
+    eq_int(memory_region_fetch_dirty(alias, 0, 0x10000, bits), 1, "and in its log");
+    eq_int(bits[0], 2, "on its page");
+    memory_region_unplace(alias);
+    ok(memory_read(mem, 0xe0009234, &c, 1) == 0 && c == 'q', "the region stays without it");
+    memory_region_free(alias);
+    eq_int(memory_write(mem, 0xe0009234, "r", 1), 0, "also when it is gone");
+    memory_region_free(a);
+    ok(!broken, "KVM never saw slots overlap, change in place or be deleted twice");
+    memory_detach(mem);
+    memory_free(mem);
+}
+
+static void
 test_refusals(void)
 {
     struct memory *mem = make(true);
@@ -398,6 +432,7 @@ int
 main(void)
 {
     test_place();
+    test_alias();
     test_refusals();
     test_rom();
     test_dirty();

@@ -35,6 +35,14 @@ struct bp_ram_if {
      * first, in ret_bits of at least bytes bytes. Returns the number of dirty pages. [ctx]
      */
     int (*dirty)(bp_inst, bp_ram, uint64_t off, uint64_t len, void *ret_bits, uint64_t bytes);
+    /*
+     * A second way to the bytes [off, off + len) of ram (multiples of 4 KiB): it has a name, a
+     * place and a dirty log of its own, e.g. a window of old on video memory. What is written
+     * through one is in the log of that one only. flags: as of create(). BP_E_INVAL: not a part of
+     * ram. [realize]
+     */
+    int (*alias)(bp_inst, const char *name, bp_ram ram, uint64_t off, uint64_t len, uint32_t flags,
+                 bp_ram *ret_ram);
 };
 
 #endif
