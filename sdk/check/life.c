@@ -131,7 +131,7 @@ test_life_quiesce(struct check *c)
             bad(c, "it is quiesced and %u requests are not done", clients_busy(&r));
         if (bpt_maps(r.m))
             bad(c, "it is quiesced and %u mappings of guest memory are open", bpt_maps(r.m));
-        for (unsigned k = 0; k < 100 && (left = count_threads()) > threads; k++)
+        for (unsigned k = 0; k < 2000 && (left = count_threads()) > threads; k++)
             bpt_poll(r.m, 1);
         if (count_threads() > threads)
             bad(c, "it is quiesced and %u threads are left", count_threads() - threads);

@@ -9,7 +9,7 @@ apart='unshare -rn'
 $apart true 2>/dev/null || apart=
 check() { # PLUGIN ARGUMENT...
   plugin=$1; shift
-  ${alone:-} "$top_builddir/backplane-check" --seed 7 --steps 2000 "$@" "$plugin" >"$tmp/out" 2>&1
+  ${alone:-} "$top_builddir/backplane-check" --seed 7 --steps 2000 --timeout 300 "$@" "$plugin" >"$tmp/out" 2>&1
   rc=$?
   grep -A 12 '^not ok' "$tmp/out"
   # At least the tests of the file and of its tables were run, and one that makes an instance.
