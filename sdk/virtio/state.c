@@ -174,7 +174,8 @@ bp_virtio_load(struct bp_virtio *dev, const struct bp_reader *r)
     if (err)
         return err;
     status = (uint32_t)f[D_STATUS].val & (STATUS_DRIVERS | STATUS_NEEDS_RESET);
-    if (f[D_FEATURES].val & ~dev->features_offered ||
+    /* Before FEATURES_OK a driver may have written any bits; they are judged when it sets that. */
+    if ((status & STATUS_FEATURES_OK && f[D_FEATURES].val & ~dev->features_offered) ||
         (status & STATUS_DRIVER_OK && !(status & STATUS_FEATURES_OK)))
         return BP_E_INVAL;
     dev->features_driver = f[D_FEATURES].val;

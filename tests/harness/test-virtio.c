@@ -105,6 +105,20 @@ try_transport(enum transport how, uint64_t window, uint64_t features)
     eq_int(bpt_free(r.m), 0, "no problems");
 }
 
+/* Until FEATURES_OK a driver may write any bits, and the state of the device can be loaded then. */
+static void
+test_unjudged_features(enum transport how)
+{
+    struct rig r = rig_make(how, 0);
+
+    bpt_virtio_set_status(r.v, 1 | 2);
+    bpt_virtio_accept(r.v, UINT64_MAX);
+    eq_int(bpt_state_roundtrip(r.m, "toy0"), 0, "features that are not offered survive");
+    bpt_virtio_set_status(r.v, 1 | 2 | 8);
+    eq_int(bpt_virtio_status(r.v) & 8, 0, "and are refused when they are judged");
+    eq_int(bpt_free(r.m), 0, "no problems");
+}
+
 static void
 test_suppression(enum transport how, uint64_t features)
 {
@@ -546,6 +560,7 @@ main(void)
         try_transport(how, 1, INDIRECT);
         test_suppression(how, 0);
         test_suppression(how, EVENT);
+        test_unjudged_features(how);
         test_config(how);
         test_reset_in_flight(how);
         test_quiesce(how);
