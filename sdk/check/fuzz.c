@@ -22,9 +22,12 @@ fuzz(struct check *c, unsigned flags)
                 bad(c, "a reset of the machine fails: %s", rig_error(&r));
         }
         step(c, "in save() and load()");
-        if (rig_random(&r) % 4 == 0 && c->cls.save && c->cls.load && !clients_busy(&r) &&
-            bpt_state_roundtrip(r.m, DUT))
-            bad(c, "save and load: %s", rig_error(&r));
+        if (rig_random(&r) % 4 == 0 && c->cls.save && c->cls.load && !clients_busy(&r)) {
+            int err = bpt_state_roundtrip(r.m, DUT);
+
+            if (err)
+                bad(c, "save, reset, load and save returned %d: %s", err, rig_error(&r));
+        }
     }
     rig_down(&r);
 }

@@ -10,17 +10,16 @@
 
 /* What each service's table, and the host's own, had when a level was frozen. */
 static const struct {
-    uint32_t level;
     const char *iface;
-    uint32_t size;
+    uint32_t level, size;
 } tables[] = {
-    {1, "bp.host", BP_UPTO(struct bp_host, link_item)},
-    {1, BP_IF_MEM, BP_UPTO(struct bp_mem_if, dirty_wanted)},
-    {1, BP_IF_IO, BP_UPTO(struct bp_io_if, access)},
-    {1, BP_IF_IRQ, BP_UPTO(struct bp_irq_if, as_fd)},
-    {1, BP_IF_EVENT, BP_UPTO(struct bp_event_if, close)},
-    {1, BP_IF_RAM, BP_UPTO(struct bp_ram_if, dirty)},
-    {1, BP_IF_MACHINE, BP_UPTO(struct bp_machine_if, shadow)},
+    {"bp.host", 1, BP_UPTO(struct bp_host, link_item)},
+    {BP_IF_MEM, 1, BP_UPTO(struct bp_mem_if, dirty_wanted)},
+    {BP_IF_IO, 1, BP_UPTO(struct bp_io_if, access)},
+    {BP_IF_IRQ, 1, BP_UPTO(struct bp_irq_if, as_fd)},
+    {BP_IF_EVENT, 1, BP_UPTO(struct bp_event_if, close)},
+    {BP_IF_RAM, 1, BP_UPTO(struct bp_ram_if, dirty)},
+    {BP_IF_MACHINE, 1, BP_UPTO(struct bp_machine_if, shadow)},
 };
 #define N_TABLES (sizeof tables / sizeof *tables)
 
@@ -137,7 +136,7 @@ failing_once(struct check *c, unsigned n, int *ret_injected)
 
     usage_take(&before);
     rig_open(&r, c, 0);
-    bpt_inject(r.m, NULL, n, BP_E_NOMEM);
+    bpt_inject(r.m, DUT, n, BP_E_NOMEM);
     err = try(&r);
     if (!err) {
         step(c, "in quiesce()");

@@ -16,6 +16,9 @@
 #include "check.h"
 
 #define CLASSES_MAX 16u
+#ifndef CHECK_VERSION
+#define CHECK_VERSION "of no release"
+#endif
 
 struct test {
     const char *name, *what;
@@ -286,7 +289,7 @@ main(int argc, char **argv)
                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (!opt.set || !opt.with || names == MAP_FAILED) {
         perror("backplane-check");
-        return 2;
+        exit(2);
     }
     options_parse(&opt, argc, argv);
     printf("# %s, seed %llu\n", opt.file, (unsigned long long)opt.seed);

@@ -220,7 +220,8 @@ inject(struct inst *in)
     int err = 0;
 
     lock(m);
-    if (m->inject_left && (!m->inject_inst || m->inject_inst == in) && --m->inject_left == 0) {
+    if (m->inject_left && (!m->inject_id || strcmp(m->inject_id, in->id) == 0) &&
+        --m->inject_left == 0) {
         m->injected = 1;
         err = m->inject_err;
     }
@@ -247,11 +248,10 @@ host_call(bp_inst handle, enum tag tag, const char *what, struct inst **ret_inst
 void
 bpt_inject(struct bpt_machine *m, const char *id, uint64_t nth, int err)
 {
-    struct inst *in = id ? inst_by_id(m, id) : NULL;
-
     lock(m);
-    m->inject_inst = in;
-    m->inject_left = id && !in ? 0 : nth;
+    free(m->inject_id);
+    m->inject_id = id ? xstrdup(id) : NULL;
+    m->inject_left = nth;
     m->inject_err = err;
     m->injected = 0;
     unlock(m);

@@ -150,52 +150,47 @@ struct sent_msg {
 
 struct service {
     const char *iface;
-    uint32_t size;
     const void *table;
-    int hidden;
     void *cut, *cut_area; /* a shorter copy, and the pages that it is in */
-    uint32_t cut_size;
+    uint32_t size, cut_size;
+    int hidden;
 };
 
 #define N_SERVICES 6
 
 struct bpt_machine {
     uint64_t serial;
-    unsigned slot;
     pthread_t thread;
     pthread_mutex_t lock;
     uint64_t host_flags;
+    unsigned slot;
     uint32_t host_size; /* of a truncated bp_host, or 0 */
     struct bp_machine_info info;
     struct service services[N_SERVICES];
 
     /* RAM: a memfd, low then high, mapped between pages that fault */
     int ram_fd;
+    uint32_t dirty_wanted;
     uint8_t *ram_area;
     uint64_t ram_area_len;
     uint8_t *ram_low_p, *ram_high_p;
     uint64_t alloc_next;
     uint8_t *dirty; /* one byte a page of the memfd */
-    uint32_t dirty_wanted;
     uint64_t window;
     struct map_window *maps;
-    unsigned n_maps;
     uint64_t map_cookie;
 
     struct inst **insts;
-    unsigned n_insts;
     struct inst **order; /* realized, in that order */
-    unsigned n_order;
     struct obj **objs;
-    unsigned n_objs;
+    unsigned n_maps, n_insts, n_order, n_objs;
     int running;
 
     /* events */
     uint64_t seq;
     int64_t now, vnow, real_off;
-    int clock_runs;
     int64_t host_then;
-    int wake_fd;
+    int clock_runs, wake_fd;
 
     struct sent_msg *sent;
     uint64_t n_sent, sent_taken;
@@ -230,7 +225,7 @@ struct bpt_machine {
     unsigned n_problems;
 
     /* injection */
-    struct inst *inject_inst;
+    char *inject_id; /* NULL: any instance */
     uint64_t inject_left;
     uint64_t inject_state_left;
     int inject_err, injected;

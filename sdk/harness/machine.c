@@ -20,12 +20,12 @@ bpt_new(uint64_t ram_low, uint64_t ram_high)
 {
     struct bpt_machine *m;
     const struct service services[N_SERVICES] = {
-        {BP_IF_MEM, sizeof fake_mem, &fake_mem, 0, NULL, NULL, 0},
-        {BP_IF_IO, sizeof fake_io, &fake_io, 0, NULL, NULL, 0},
-        {BP_IF_IRQ, sizeof fake_irq, &fake_irq, 0, NULL, NULL, 0},
-        {BP_IF_EVENT, sizeof fake_event, &fake_event, 0, NULL, NULL, 0},
-        {BP_IF_RAM, sizeof fake_ram, &fake_ram, 0, NULL, NULL, 0},
-        {BP_IF_MACHINE, sizeof fake_machine, &fake_machine, 0, NULL, NULL, 0},
+        {.iface = BP_IF_MEM, .size = sizeof fake_mem, .table = &fake_mem},
+        {.iface = BP_IF_IO, .size = sizeof fake_io, .table = &fake_io},
+        {.iface = BP_IF_IRQ, .size = sizeof fake_irq, .table = &fake_irq},
+        {.iface = BP_IF_EVENT, .size = sizeof fake_event, .table = &fake_event},
+        {.iface = BP_IF_RAM, .size = sizeof fake_ram, .table = &fake_ram},
+        {.iface = BP_IF_MACHINE, .size = sizeof fake_machine, .table = &fake_machine},
     };
 
     if (ram_low > BPT_RAM_LOW_MAX)
@@ -237,9 +237,11 @@ realize_tree(struct inst *in)
         for (uint32_t k = 0; pv->type == BP_LINK && k < pv->n && !err; k++) {
             struct inst *peer = link_target(in, pv->items[k].s);
 
-            err = peer ? realize_tree(peer)
-                       : error_set(m, in->id, BP_E_NOENT, "%s: there is no '%s'", pv->key,
-                                   pv->items[k].s);
+            in->visited = peer != NULL;
+            if (!peer)
+                return error_set(m, in->id, BP_E_NOENT, "%s: there is no '%s'", pv->key,
+                                 pv->items[k].s);
+            err = realize_tree(peer);
             if (!err && !inst_provides(peer, pv->iface))
                 err = error_set(m, in->id, BP_E_INVAL, "%s: %s does not provide %s", pv->key,
                                 peer->id, pv->iface);
@@ -486,6 +488,7 @@ bpt_free(struct bpt_machine *m)
     free(m->gsi_counts);
     free(m->published);
     free(m->reserved);
+    free(m->inject_id);
     free(m);
     return n;
 }

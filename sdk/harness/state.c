@@ -259,8 +259,10 @@ bpt_save(struct bpt_machine *m, const char *id, struct bpt_state **ret_state)
     c.inst = stopped(m, id, &err);
     if (err)
         return err;
-    if (!c.inst->cls.save)
-        return error_set(m, id, BP_E_NOTSUP, "its class has no save()");
+    if (!c.inst->cls.save) {
+        error_set(m, id, BP_E_NOTSUP, "its class has no save()");
+        return BP_E_NOTSUP;
+    }
     if (!c.inst->cls.state_ver)
         problem(m, "%s: has save() and no state_ver", id);
     c.state = bpt_state_new();

@@ -117,8 +117,9 @@ BP_EXPORT unsigned bpt_open_fds(void);
 
 /* ---- A host that fails ------------------------------------------------------------------- */
 
-/* The nth host call from now (1 = the next) that can fail, of this instance (NULL: of any), fails
- * with err (query: NULL) without doing anything. 0 switches it off. */
+/* The nth host call from now (1 = the next) that can fail, of the instance of that id, which may
+ * not be there yet (NULL: of any), fails with err (query: NULL) without doing anything. 0 switches
+ * it off. */
 BP_EXPORT void bpt_inject(struct bpt_machine *, const char *id, uint64_t nth, int err);
 /* The same for the calls of the writers and readers that save() and load() get. */
 BP_EXPORT void bpt_inject_state(struct bpt_machine *, uint64_t nth, int err);
