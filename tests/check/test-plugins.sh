@@ -28,7 +28,7 @@ for plugin in "$top_builddir"/modules/*.so; do
     if [ -z "$apart" ] || ! [ -w /dev/net/tun ]; then
       set -- --only elf-,entry-,descriptor,class,props,props-defaults,provides-,state-
     fi ;;
-  vga) set -- $([ ! -e "$top_builddir/modules/display-png.so" ] || echo --with "$top_builddir/modules/display-png.so:path=$tmp/screen.png") ;;
+  vga) set -- --set memory=1M $([ ! -e "$top_builddir/modules/display-png.so" ] || echo --with "$top_builddir/modules/display-png.so:path=$tmp/screen.png") ;;
   *) set -- ;;
   esac
   ok "$name" check "$plugin" "$@"
