@@ -214,9 +214,9 @@ state_save_mouse(const struct mouse *mouse, const struct bp_writer *w)
         (err = w->u64(w, "double-scale", mouse->double_scale)) ||
         (err = w->u64(w, "changed", mouse->changed)) ||
         (err = w->u64(w, "buttons", mouse->buttons)) ||
-        (err = w->u64(w, "x", (uint64_t)(mouse->dx + STATE_FAR))) ||
-        (err = w->u64(w, "y", (uint64_t)(mouse->dy + STATE_FAR))) ||
-        (err = w->u64(w, "z", (uint64_t)(mouse->dz + STATE_FAR))) ||
+        (err = w->u64(w, "x", (uint64_t)((int64_t)mouse->dx + STATE_FAR))) ||
+        (err = w->u64(w, "y", (uint64_t)((int64_t)mouse->dy + STATE_FAR))) ||
+        (err = w->u64(w, "z", (uint64_t)((int64_t)mouse->dz + STATE_FAR))) ||
         (err = state_save_fifo(w, "replies", &mouse->replies)))
         return err;
     return state_save_fifo(w, "reports", &mouse->reports);
@@ -225,7 +225,7 @@ state_save_mouse(const struct mouse *mouse, const struct bp_writer *w)
 static int
 state_load_distance(const struct bp_reader *r, const char *key, int32_t *val)
 {
-    uint64_t got = (uint64_t)(*val + STATE_FAR);
+    uint64_t got = (uint64_t)((int64_t)*val + STATE_FAR);
     int err = state_load_number(r, key, 2 * STATE_FAR, &got);
 
     if (!err)

@@ -20,8 +20,8 @@ rtc_save(void *self, const struct bp_writer *w)
     int err;
 
     memcpy(cmos, rtc->cmos, sizeof cmos);
-    for (uint8_t i = 0; i < RTC_LEN; i++)
-        if ((rtc_is_time(i) && rtc_running(rtc)) || (i >= RTC_A && i <= RTC_D))
+    for (unsigned i = 0; i < RTC_LEN; i++)
+        if ((rtc_is_time((uint8_t)i) && rtc_running(rtc)) || (i >= RTC_A && i <= RTC_D))
             cmos[i] = 0;
     if ((err = w->section(w, "rtc", STATE_VERSION, 1)) || (err = w->u64(w, "index", rtc->index)) ||
         (err = w->u64(w, "a", rtc->a)) || (err = w->u64(w, "b", rtc->b)) ||

@@ -173,7 +173,7 @@ vga_draw_graphics(struct vga *vga, bool all)
             if (!p->direct)
                 line_linear(vga, s, addr, pixels);
         } else {
-            if (!all && !vga_dirty(vga, addr, 4 * (s->columns + 1), s->mask))
+            if (!pixels || (!all && !vga_dirty(vga, addr, 4 * (s->columns + 1), s->mask)))
                 continue;
             line_vga(vga, s, y, addr, pixels);
         }

@@ -145,7 +145,7 @@ draw_blank(struct vga *vga, bool all)
 {
     struct vga_picture *p = &vga->picture;
 
-    if (!all)
+    if (!all || !p->pixels)
         return;
     memset(p->pixels, 0, (size_t)p->width * p->height * 4);
     for (uint32_t y = 0; y < p->height; y++)
