@@ -20,6 +20,18 @@ nested=$top_srcdir/tests/nested
 logs=$top_builddir/tests/nested/logs/$(basename "$0" .sh)
 PATH=$PATH:/usr/sbin:/sbin
 
+# Whether a guest had a triple fault that nobody asked for. The emulated processors lose one now and
+# then (seen with one and with several vCPUs, at their start and under load); a hypervisor that makes
+# guests triple-fault does so each time, and then the third run is the result.
+lost_guest() {
+  local file
+  for file in "$logs"/*.err; do
+    case $file in */reboot-triple.err) continue ;; esac
+    grep -q 'the guest triple-faulted' "$file" 2>/dev/null && return
+  done
+  return 1
+}
+
 # Artefacts are made here and not in the emulated host: that one has no network.
 on_kvm_host() {
   local flavour rc try output
@@ -49,9 +61,17 @@ on_kvm_host() {
     rc=0
     "$nested/l1" -s "$logs" -t "${l1_limit:-1200}" -m "${l1_memory:-3072}" -- bash "$0" "$@" \
       >"$output" 2>"$tmp/errors" || rc=$?
-    [ $rc = 125 ] && [ $try -lt 3 ] || break
-    echo "# the emulated host died; once more"
-    sed 's/^/# /' "$tmp/errors"
+    [ $try -lt 3 ] || break
+    if [ $rc = 125 ]; then
+      echo "# the emulated host died; once more"
+      sed 's/^/# /' "$tmp/errors"
+    elif [ $rc != 0 ] && lost_guest; then
+      echo "# a guest triple-faulted on the emulated host, and something failed; all of it once more"
+      grep '^not ok' "$output" | sed 's/^/# /'
+      rm -f "$logs"/*
+    else
+      break
+    fi
   done
   cat "$output"
   sed 's/^/# /' "$tmp/errors"
