@@ -15,7 +15,7 @@
 
 #include <backplane/log.h>
 
-#include "common/char/stream.h"
+#include "char/stream.h"
 
 #define FILE_BUFFER 4096
 

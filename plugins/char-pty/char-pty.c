@@ -18,7 +18,7 @@
 
 #include <backplane/log.h>
 
-#include "common/char/stream.h"
+#include "char/stream.h"
 #include "terminal.h"
 
 #define PTY_BUFFER  4096

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "address.h"
-#include "common/char/stream.h"
+#include "char/stream.h"
 
 enum { EV_LISTENER = STREAM_EV_OWN, EV_CONNECTING, EV_RETRY, EV_LEFT };
 

@@ -17,7 +17,7 @@
 
 #include <backplane/log.h>
 
-#include "common/char/stream.h"
+#include "char/stream.h"
 #include "terminal.h"
 
 /* Input kept for a guest that does not read: enough that the escape key behind a paste still works.

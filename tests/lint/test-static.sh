@@ -5,10 +5,10 @@
 . "$top_srcdir/tests/tap.sh"
 [ -n "$LINT_STATIC" ] || skip_all 'it takes minutes: make lint-static'
 . "$top_srcdir/tests/lint/lib.sh"
-flags="-std=gnu11 -D_GNU_SOURCE -DHAVE_CONFIG_H -I$top_builddir -I. -Isdk/include -Isdk/virtio -Isdk/harness -Iplugins
+flags="-std=gnu11 -D_GNU_SOURCE -DHAVE_CONFIG_H -I$top_builddir -I. -Isdk/include -Isdk/virtio -Isdk/harness -Ilib
   $(for package in glib-2.0 libconfuse liburing slirp; do
     pkg-config --cflags $package 2>/dev/null; done | sed 's/-I/-isystem /g')"
-files=$(sources '^(core|plugins|sdk)/.*\.c$' | grep -v '^sdk/example/')
+files=$(sources '^(core|lib|plugins|sdk)/.*\.c$' | grep -v '^sdk/example/')
 if command -v cppcheck >/dev/null; then
   # shellcheck disable=SC2086
   ok 'cppcheck' cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \

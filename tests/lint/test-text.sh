@@ -32,26 +32,27 @@ none 'no blanks at the end of a line' found '[ 	]$' $(sources '\.([chS]|am|ac|in
 # ---- Layers: what may include what ------------------------------------------------------------
 libs='#[ 	]*include[ 	]*[<"](glib|gio|gmodule|confuse)'
 # shellcheck disable=SC2046
-none 'sdk and plugins use neither GLib nor libconfuse: take what the C library has' found "$libs" $(sources '^(sdk|plugins)/.*\.[ch]$')
+none 'sdk and plugins use neither GLib nor libconfuse: take what the C library has' found "$libs" $(sources '^(sdk|plugins|lib)/.*\.[ch]$')
 # shellcheck disable=SC2046
-none 'sdk and plugins know nothing of the core: ask the host table for it' found '#[ 	]*include[ 	]*[<"]([^">]*/)?core/' $(sources '^(sdk|plugins)/.*\.[ch]$')
+none 'sdk and plugins know nothing of the core: ask the host table for it' found '#[ 	]*include[ 	]*[<"]([^">]*/)?core/' $(sources '^(sdk|plugins|lib)/.*\.[ch]$')
 # shellcheck disable=SC2046
-none 'the core knows no plugin and no library of plugins' found '#[ 	]*include[ 	]*[<"]([^">]*/)?(plugins|sdk)/|<backplane/virtio\.h>' $(sources '^core/.*\.[ch]$')
+none 'the core knows no plugin and no library of plugins' found '#[ 	]*include[ 	]*[<"]([^">]*/)?(plugins|sdk|lib)/|<backplane/virtio\.h>' $(sources '^core/.*\.[ch]$')
 freestanding() {
   # shellcheck disable=SC2046
   found '#[ 	]*include' $(sources '^sdk/include/.*\.h$') | grep -vE '<(backplane/[a-z0-9/-]*|stddef|stdint)\.h>' |
     grep -vE '/log\.h:[0-9]*:#include <(stdarg|stdio)\.h>'
 }
 none 'the public headers are freestanding, but for log.h' freestanding
-# A plugin's own files are in its folder; what several share is in plugins/common/NAME, which holds no plugin.
+# A plugin's own files are in its folder; what several share is in lib/NAME, which holds no plugin.
+libraries=$(sources '^lib/.*\.h$' | sed 's|^lib/\([^/]*\)/.*|\1|' | sort -u | paste -s -d '|')
 strangers() {
   # shellcheck disable=SC2046
-  found '#[ 	]*include[ 	]*"' $(sources '^plugins/.*\.[ch]$') | grep -vE '#[ 	]*include[ 	]*"([^/"]*|common/[a-z-]*/[^/"]*)"'
+  found '#[ 	]*include[ 	]*"' $(sources '^(plugins|lib)/.*\.[ch]$') | grep -vE "#[ 	]*include[ 	]*\"([^/\"]*|($libraries)/[^/\"]*)\""
 }
 none 'a plugin includes no other plugin: link to its interface' strangers
 # A shared folder with a plugin in it would be a way around.
 # shellcheck disable=SC2046
-none 'what plugins share is no plugin' found 'BP_PLUGIN' $(sources '^plugins/common/.*\.[ch]$')
+none 'what plugins share is no plugin' found 'BP_PLUGIN' $(sources '^lib/.*\.[ch]$')
 # From below: each folder of the core uses what is left of it, and its own.
 order='memory boot kvm,bus,loop plugin config machine cli'
 layers() {
@@ -74,7 +75,7 @@ known() {
 }
 none "each folder of the core is in a layer" known
 # shellcheck disable=SC2046
-none 'ioctl(KVM_...) is in core/kvm only' found 'ioctl *\([^;]*\bKVM_[A-Z]' $(sources '^(core|sdk|plugins)/.*\.[ch]$' | grep -v '^core/kvm/')
+none 'ioctl(KVM_...) is in core/kvm only' found 'ioctl *\([^;]*\bKVM_[A-Z]' $(sources '^(core|sdk|plugins|lib)/.*\.[ch]$' | grep -v '^core/kvm/')
 words='virtio|uart|8250|16450|16550a?|vga|i8042|cmos|slirp|serial|rtc|mc146818|keyboard|mouse|vnc|sdl|ps2|e1000|ethernet|fw_cfg'
 # shellcheck disable=SC2046
 none 'the core speaks of no device' found_anyhow "(^|[^a-zA-Z0-9])($words)([^a-zA-Z0-9]|\$)" $(sources '^core/')
