@@ -19,14 +19,17 @@
 #include <sanitizer/tsan_interface.h>
 
 #define REAL(name, type, ...)                                                                      \
-    static type (*real)(__VA_ARGS__);                                                              \
-    if (real == NULL)                                                                              \
-    __atomic_store_n(&real, (type(*)(__VA_ARGS__))dlsym(RTLD_NEXT, #name), __ATOMIC_RELAXED)
+    static type (*found)(__VA_ARGS__);                                                             \
+    type (*real)(__VA_ARGS__) = __atomic_load_n(&found, __ATOMIC_RELAXED);                         \
+    if (real == NULL) {                                                                            \
+        real = (type(*)(__VA_ARGS__))dlsym(RTLD_NEXT, #name);                                      \
+        __atomic_store_n(&found, real, __ATOMIC_RELAXED);                                          \
+    }
 
 void
 g_mutex_lock(GMutex *mutex)
 {
-    REAL(g_mutex_lock, void, GMutex *);
+    REAL(g_mutex_lock, void, GMutex *)
     __tsan_mutex_pre_lock(mutex, 0);
     real(mutex);
     __tsan_mutex_post_lock(mutex, 0, 0);
@@ -34,9 +37,9 @@ g_mutex_lock(GMutex *mutex)
 
 gboolean(g_mutex_trylock)(GMutex *mutex)
 {
+    REAL(g_mutex_trylock, gboolean, GMutex *)
     gboolean got;
 
-    REAL(g_mutex_trylock, gboolean, GMutex *);
     __tsan_mutex_pre_lock(mutex, __tsan_mutex_try_lock);
     got = real(mutex);
     __tsan_mutex_post_lock(mutex, __tsan_mutex_try_lock | (got ? 0 : __tsan_mutex_try_lock_failed),
@@ -47,7 +50,7 @@ gboolean(g_mutex_trylock)(GMutex *mutex)
 void
 g_mutex_unlock(GMutex *mutex)
 {
-    REAL(g_mutex_unlock, void, GMutex *);
+    REAL(g_mutex_unlock, void, GMutex *)
     __tsan_mutex_pre_unlock(mutex, 0);
     real(mutex);
     __tsan_mutex_post_unlock(mutex, 0);
@@ -56,7 +59,7 @@ g_mutex_unlock(GMutex *mutex)
 void
 g_mutex_clear(GMutex *mutex)
 {
-    REAL(g_mutex_clear, void, GMutex *);
+    REAL(g_mutex_clear, void, GMutex *)
     __tsan_mutex_destroy(mutex, 0);
     real(mutex);
 }
@@ -64,7 +67,7 @@ g_mutex_clear(GMutex *mutex)
 void
 g_cond_wait(GCond *cond, GMutex *mutex)
 {
-    REAL(g_cond_wait, void, GCond *, GMutex *);
+    REAL(g_cond_wait, void, GCond *, GMutex *)
     __tsan_mutex_pre_unlock(mutex, 0);
     __tsan_mutex_post_unlock(mutex, 0);
     real(cond, mutex);
@@ -75,9 +78,9 @@ g_cond_wait(GCond *cond, GMutex *mutex)
 gboolean
 g_cond_wait_until(GCond *cond, GMutex *mutex, gint64 end_time)
 {
+    REAL(g_cond_wait_until, gboolean, GCond *, GMutex *, gint64)
     gboolean signalled;
 
-    REAL(g_cond_wait_until, gboolean, GCond *, GMutex *, gint64);
     __tsan_mutex_pre_unlock(mutex, 0);
     __tsan_mutex_post_unlock(mutex, 0);
     signalled = real(cond, mutex, end_time);

@@ -2,6 +2,7 @@
 /* main.c - the program `backplane`: its subcommands and the options that they share. */
 #include "config.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -128,8 +129,9 @@ main_dispatch(struct cli *cli, int argc, char **argv)
     return MAIN_STATUS_USAGE;
 }
 
-int
-main(int argc, char **argv)
+/* Options before the command. */
+static int
+main_options_first(struct cli *cli, int argc, char **argv)
 {
     gboolean version = FALSE;
     const GOptionEntry options[] = {
@@ -137,15 +139,11 @@ main(int argc, char **argv)
          NULL},
         {NULL, 0, 0, 0, NULL, NULL, NULL},
     };
-    struct cli cli = {0};
     char *summary = main_summary(), **dirs = NULL;
-    GOptionContext *context = main_options(&cli, "COMMAND ...", options, &dirs);
+    GOptionContext *context = main_options(cli, "COMMAND ...", options, &dirs);
     GError *error = NULL;
     int status;
 
-    terminal_fill_descriptors();
-    plugin_guard_install();
-    g_set_prgname("backplane");
     g_option_context_set_summary(context, summary);
     /* Stop at the command: what follows is its own. */
     g_option_context_set_strict_posix(context, TRUE);
@@ -157,13 +155,32 @@ main(int argc, char **argv)
         fprintf(stderr, "backplane: which command? See backplane --help\n");
         status = MAIN_STATUS_USAGE;
     } else {
-        main_add_dirs(&cli, dirs);
+        main_add_dirs(cli, dirs);
         dirs = NULL;
-        status = main_dispatch(&cli, argc - 1, argv + 1);
+        status = main_dispatch(cli, argc - 1, argv + 1);
     }
     g_option_context_free(context);
     g_strfreev(dirs);
-    g_strfreev(cli.plugin_dirs);
     g_free(summary);
+    return status;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct cli cli = {0};
+    int status;
+
+    terminal_fill_descriptors();
+    plugin_guard_install();
+    g_set_prgname("backplane");
+    /* Nothing that happens often allocates memory, and an arena for each thread would cost pages
+     * and the time to map them. */
+    mallopt(M_ARENA_MAX, 1);
+    if (argc > 1 && argv[1][0] != '-')
+        status = main_dispatch(&cli, argc - 1, argv + 1);
+    else
+        status = main_options_first(&cli, argc, argv);
+    g_strfreev(cli.plugin_dirs);
     return status;
 }

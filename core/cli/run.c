@@ -8,40 +8,41 @@
 #include "core/error.h"
 #include "core/machine/machine.h"
 
-static struct config *
-run_load(const char *path, struct plugin_set *plugins, GError **error)
+static void
+run_warn(const struct config *config)
 {
-    struct config *config = config_load(path, plugins, error);
-
-    for (char **line = config ? config->warnings : NULL; line && *line; line++)
+    for (char **line = config->warnings; *line; line++)
         fprintf(stderr, "%s\n", *line);
-    return config;
 }
 
 int
 cli_run(struct cli *cli, int argc, char **argv)
 {
     struct plugin_set *plugins;
+    struct machine *machine;
     struct config *config;
-    struct vm *vm;
     GError *error = NULL;
     int status = -1;
 
+    machine = machine_new();
     if (!cli_parse(cli, NULL, "FILE",
                    "Runs the virtual machine that FILE describes until it powers "
                    "off.",
-                   1, &argc, &argv))
+                   1, &argc, &argv)) {
+        machine_free(machine);
         return CORE_ERROR_CONFIG;
+    }
     terminal_keep();
-    vm = vm_new(NULL);
+    config = config_read(argv[1], &error);
     plugins = plugin_set_new((const char *const *)cli->plugin_dirs);
-    config = run_load(argv[1], plugins, &error);
-    if (config)
-        status = machine_run(vm, config, &error);
-    else
-        vm_free(vm);
+    if (config && machine_begin(machine, config, &error) &&
+        config_resolve(config, plugins, &error)) {
+        run_warn(config);
+        status = machine_run(machine, &error);
+    }
     if (status < 0)
         status = cli_fail(error);
+    machine_free(machine);
     config_free(config);
     plugin_set_free(plugins);
     return status;
@@ -67,7 +68,9 @@ cli_check(struct cli *cli, int argc, char **argv)
                    1, &argc, &argv))
         return CORE_ERROR_CONFIG;
     plugins = plugin_set_new((const char *const *)cli->plugin_dirs);
-    config = run_load(argv[1], plugins, &error);
+    config = config_load(argv[1], plugins, &error);
+    if (config)
+        run_warn(config);
     if (!config || !machine_check(config, &error)) {
         status = cli_fail(error);
     } else if (print) {

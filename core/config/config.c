@@ -186,25 +186,37 @@ config_is_core_misspelt(const struct reader_section *text, GError **error)
     return TRUE;
 }
 
+/* The core's tables, or those of a plugin, which is opened. */
+static gboolean
+config_find_props(struct section *sec, struct plugin_set *plugins, GError **error)
+{
+    const struct reader_section *text = sec->text;
+    char *who;
+
+    if (text->part == READER_CORE) {
+        sec->props = core_section_props(text->name, &sec->n_props);
+        return TRUE;
+    }
+    who = section_who(sec);
+    if (plugin_set_has(plugins, text->name, NULL) || !config_is_core_misspelt(text, error))
+        sec->cls = config_get_class(plugins, text->name, &text->src, who, error);
+    g_free(who);
+    if (!sec->cls)
+        return FALSE;
+    sec->props = sec->cls->c.props;
+    sec->n_props = sec->cls->c.n_props;
+    return TRUE;
+}
+
 static struct section *
 config_new_section(const struct reader_section *text, struct plugin_set *plugins, GError **error)
 {
     struct section *sec = g_new0(struct section, 1);
 
     sec->text = text;
-    sec->props = core_section_props(text->name, &sec->n_props);
-    if (!sec->props) {
-        char *who = section_who(sec);
-
-        if (plugin_set_has(plugins, text->name, NULL) || !config_is_core_misspelt(text, error))
-            sec->cls = config_get_class(plugins, text->name, &text->src, who, error);
-        g_free(who);
-        if (!sec->cls) {
-            g_free(sec);
-            return NULL;
-        }
-        sec->props = sec->cls->c.props;
-        sec->n_props = sec->cls->c.n_props;
+    if (!config_find_props(sec, plugins, error)) {
+        g_free(sec);
+        return NULL;
     }
     sec->values = g_new0(struct config_value, sec->n_props);
     return sec;
@@ -258,38 +270,38 @@ config_take_iothread(struct config *config, const struct section *sec, GError **
     return FALSE;
 }
 
+/* Parses the sections of one part and takes what they say; plugins may be NULL for the core's. */
 static gboolean
-config_build(struct config *config, const struct reader *reader, GPtrArray *sections,
-             struct plugin_set *plugins, GError **error)
+config_take_part(struct config *config, enum reader_part part, struct plugin_set *plugins,
+                 GError **error)
 {
-    const GPtrArray *texts = reader_sections(reader);
+    const GPtrArray *texts = reader_sections(config->priv->reader);
+    GPtrArray *sections = g_ptr_array_new_with_free_func((GDestroyNotify)section_free);
+    gboolean good = TRUE;
 
-    for (guint i = 0; i < texts->len; i++) {
-        struct section *sec = config_new_section(g_ptr_array_index(texts, i), plugins, error);
+    for (guint i = 0; good && i < texts->len; i++) {
+        const struct reader_section *text = g_ptr_array_index(texts, i);
+        struct section *sec = text->part == part ? config_new_section(text, plugins, error) : NULL;
 
-        if (!sec)
-            return FALSE;
-        g_ptr_array_add(sections, sec);
+        if (sec)
+            g_ptr_array_add(sections, sec);
+        else
+            good = text->part != part;
     }
-    if (!schema_parse(config, reader, sections, error))
-        return FALSE;
-    for (guint i = 0; i < sections->len; i++)
-        if (!config_take_section(config, g_ptr_array_index(sections, i), error))
-            return FALSE;
-    for (guint i = 0; i < sections->len; i++)
-        if (!config_take_iothread(config, g_ptr_array_index(sections, i), error))
-            return FALSE;
-    return links_resolve(config, plugins, error) && core_sections_finish(config, error);
+    good = good && schema_parse(config, config->priv->reader, part, sections, error);
+    for (guint i = 0; good && i < sections->len; i++)
+        good = config_take_section(config, g_ptr_array_index(sections, i), error);
+    for (guint i = 0; good && i < sections->len; i++)
+        good = config_take_iothread(config, g_ptr_array_index(sections, i), error);
+    g_ptr_array_free(sections, TRUE);
+    return good;
 }
 
 struct config *
-config_load(const char *path, struct plugin_set *plugins, GError **error)
+config_read(const char *path, GError **error)
 {
     struct config *config = g_new0(struct config, 1);
     struct config_private *priv = config->priv = g_new0(struct config_private, 1);
-    GPtrArray *sections = g_ptr_array_new_with_free_func((GDestroyNotify)section_free);
-    struct reader *reader;
-    gboolean good;
 
     config->file = g_strdup(path);
     priv->strings = g_string_chunk_new(4096);
@@ -298,14 +310,25 @@ config_load(const char *path, struct plugin_set *plugins, GError **error)
     priv->iothreads = g_ptr_array_new_with_free_func((GDestroyNotify)config_iothread_free);
     priv->warnings = g_ptr_array_new_with_free_func(g_free);
     priv->folder = config_folder_of(path);
-    reader = reader_new(path, priv->strings, error);
-    good = reader && config_build(config, reader, sections, plugins, error);
-    g_ptr_array_free(sections, TRUE);
-    reader_free(reader);
-    if (!good) {
+    priv->reader = reader_new(path, priv->strings, error);
+    if (!priv->reader || !config_take_part(config, READER_CORE, NULL, error) ||
+        !core_sections_finish(config, error)) {
         config_free(config);
         return NULL;
     }
+    config->n_iothreads = priv->iothreads->len;
+    config->iothreads = (struct config_iothread **)priv->iothreads->pdata;
+    return config;
+}
+
+gboolean
+config_resolve(struct config *config, struct plugin_set *plugins, GError **error)
+{
+    struct config_private *priv = config->priv;
+
+    if (!config_take_part(config, READER_DEVICES, plugins, error) ||
+        !links_resolve(config, plugins, error))
+        return FALSE;
     for (guint i = 0; i < priv->instances->len; i++) {
         struct config_instance *inst = g_ptr_array_index(priv->instances, i);
         char *who = config_who(inst->cls->c.name, inst->id);
@@ -315,10 +338,19 @@ config_load(const char *path, struct plugin_set *plugins, GError **error)
     }
     config->n_instances = priv->instances->len;
     config->instances = (struct config_instance **)priv->instances->pdata;
-    config->n_iothreads = priv->iothreads->len;
-    config->iothreads = (struct config_iothread **)priv->iothreads->pdata;
     g_ptr_array_add(priv->warnings, NULL);
     config->warnings = (char **)priv->warnings->pdata;
+    g_clear_pointer(&priv->reader, reader_free);
+    return TRUE;
+}
+
+struct config *
+config_load(const char *path, struct plugin_set *plugins, GError **error)
+{
+    struct config *config = config_read(path, error);
+
+    if (config && !config_resolve(config, plugins, error))
+        g_clear_pointer(&config, config_free);
     return config;
 }
 
@@ -330,6 +362,7 @@ config_free(struct config *config)
     if (!config)
         return;
     priv = config->priv;
+    reader_free(priv->reader);
     g_hash_table_destroy(priv->ids);
     g_ptr_array_free(priv->instances, TRUE);
     g_ptr_array_free(priv->iothreads, TRUE);

@@ -8,7 +8,7 @@
  * types, ranges, choices, links to what exists and provides the interface); whether the parts fit
  * together is the machine's business.
  *
- * Everything here is constant after config_load() and freed by config_free(); strings are UTF-8.
+ * Everything here is constant after config_resolve() and freed by config_free(); strings are UTF-8.
  * Errors are CORE_ERROR_CONFIG with `file:line: section id: what is wrong; what to do`.
  */
 #ifndef CORE_CONFIG_CONFIG_H
@@ -89,7 +89,7 @@ struct config_boot {
 };
 
 struct config {
-    char *file; /* as given to config_load() */
+    char *file; /* as given to config_read() */
     struct config_machine machine;
     struct config_boot boot;
     unsigned n_iothreads;
@@ -101,10 +101,18 @@ struct config {
 };
 
 /*
- * Reads path and what it includes, opening the plugins that it names with the set (which must
- * outlive the config). An include is looked for beside the file that includes it, then in the data
- * folder (BACKPLANE_DATA_DIR, then the compiled-in one).
+ * Reads path and what it includes, and finds out what the sections of the core say: machine, boot
+ * and iothreads are there then, instances are not. An include is looked for beside the file that
+ * includes it, then in the data folder (BACKPLANE_DATA_DIR, then the compiled-in one).
  */
+struct config *config_read(const char *path, GError **error) __attribute__((warn_unused_result));
+/*
+ * Opens the plugins that the file names with the set, which must outlive the config, and finds out
+ * what the sections of devices say. Once; after a failure the config can only be freed.
+ */
+gboolean config_resolve(struct config *config, struct plugin_set *plugins, GError **error)
+    __attribute__((warn_unused_result));
+/* Both of them. */
 struct config *config_load(const char *path, struct plugin_set *plugins, GError **error)
     __attribute__((warn_unused_result));
 void config_free(struct config *config); /* NULL is fine */

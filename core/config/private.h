@@ -14,7 +14,8 @@ struct config_private {
     GPtrArray *instances;  /* what config->instances points to */
     GPtrArray *iothreads;
     GPtrArray *warnings;
-    char *folder; /* of the main file, absolute: where defaults start */
+    struct reader *reader; /* between config_read() and config_resolve() */
+    char *folder;          /* of the main file, absolute: where defaults start */
 };
 
 /* One section of the files and what it means: the core's own, or a plugin's. */
@@ -46,9 +47,10 @@ char *section_who(const struct section *sec);
 /* The core's tables; NULL for a name that is not a section of the core. */
 const struct bp_prop *core_section_props(const char *name, uint32_t *ret_n);
 
-/* Pass two: libconfuse over the text with the tables as schema; fills the values of each. */
-gboolean schema_parse(struct config *config, const struct reader *reader, GPtrArray *sections,
-                      GError **error) __attribute__((warn_unused_result));
+/* Pass two: libconfuse over the text of one part, with the tables of its sections as schema; fills
+ * the values of each. */
+gboolean schema_parse(struct config *config, const struct reader *reader, enum reader_part part,
+                      GPtrArray *sections, GError **error) __attribute__((warn_unused_result));
 /* Adds an item; the array doubles as it grows. */
 void value_append(struct config_value *value, const struct bp_value *item);
 /* The value as the table's default has it. */

@@ -25,12 +25,17 @@
 #define READER_FILES_MAX 256u
 #define READER_ID_MAX    63u
 
+struct reader_out {
+    GString *text;
+    GArray *lines; /* struct config_source, one for each line of text */
+};
+
 struct reader {
     GStringChunk *strings;
-    GString *text;
-    GArray *lines;       /* struct config_source, one for each line of text */
-    GPtrArray *sections; /* struct reader_section */
-    GHashTable *ids;     /* id -> struct reader_section */
+    struct reader_out parts[READER_PARTS];
+    struct reader_out *out; /* the part that the section being read belongs to */
+    GPtrArray *sections;    /* struct reader_section */
+    GHashTable *ids;        /* id -> struct reader_section */
     size_t bytes_read;
     unsigned files;
 };
@@ -55,13 +60,15 @@ static gboolean reader_read_file(struct reader *r, const char *path,
 static void
 reader_emit_line(struct reader *r, const struct config_source *src)
 {
+    const GArray *lines = r->out->lines;
     const struct config_source *last =
-        &g_array_index(r->lines, struct config_source, r->lines->len - 1);
+        lines->len ? &g_array_index(lines, struct config_source, lines->len - 1) : NULL;
 
-    if (last->file == src->file && last->line == src->line)
+    if (last && last->file == src->file && last->line == src->line)
         return;
-    g_string_append_c(r->text, '\n');
-    g_array_append_val(r->lines, *src);
+    if (last)
+        g_string_append_c(r->out->text, '\n');
+    g_array_append_val(r->out->lines, *src);
 }
 
 /* A token as it stands in the file; the lines inside a string are lines of the text too. */
@@ -71,20 +78,22 @@ reader_emit(struct reader *r, const struct lexer_token *token)
     struct config_source src = token->src;
 
     reader_emit_line(r, &src);
-    g_string_append_c(r->text, ' ');
-    g_string_append_len(r->text, token->start, (gssize)token->len);
+    g_string_append_c(r->out->text, ' ');
+    g_string_append_len(r->out->text, token->start, (gssize)token->len);
     for (size_t i = 0; i < token->len; i++)
         if (token->start[i] == '\n') {
             src.line++;
-            g_array_append_val(r->lines, src);
+            g_array_append_val(r->out->lines, src);
         }
 }
 
 struct config_source
-reader_source(const struct reader *reader, unsigned line)
+reader_source(const struct reader *reader, enum reader_part part, unsigned line)
 {
-    line = CLAMP(line, 1, reader->lines->len);
-    return g_array_index(reader->lines, struct config_source, line - 1);
+    const GArray *lines = reader->parts[part].lines;
+
+    line = CLAMP(line, 1, lines->len);
+    return g_array_index(lines, struct config_source, line - 1);
 }
 
 /* ---- Sections ------------------------------------------------------------------------------- */
@@ -333,10 +342,13 @@ reader_section(struct reader_file *f, const struct lexer_token *name, struct lex
     char *text = token_text(name), *who = NULL;
     struct lexer_token title = token;
     gboolean good = FALSE;
+    uint32_t n;
 
     sec->name = sec->id = g_string_chunk_insert_const(f->r->strings, text);
     sec->titled = reader_is_value(&token);
     sec->src = name->src;
+    sec->part = core_section_props(sec->name, &n) ? READER_CORE : READER_DEVICES;
+    f->r->out = &f->r->parts[sec->part];
     sec->keys = g_ptr_array_new_with_free_func(g_free);
     g_ptr_array_add(f->r->sections, sec);
     g_free(text);
@@ -348,7 +360,7 @@ reader_section(struct reader_file *f, const struct lexer_token *name, struct lex
         return FALSE;
     who = config_who(sec->name, sec->id);
     reader_emit(f->r, name);
-    g_string_append_printf(f->r->text, " \"%s\"", sec->id);
+    g_string_append_printf(f->r->out->text, " \"%s\"", sec->id);
     reader_emit(f->r, &token);
     good = reader_section_body(f, sec, who, error);
     g_free(who);
@@ -565,14 +577,14 @@ struct reader *
 reader_new(const char *path, GStringChunk *strings, GError **error)
 {
     struct reader *r = g_new0(struct reader, 1);
-    struct config_source first = {.file = g_string_chunk_insert_const(strings, path), .line = 1};
 
     r->strings = strings;
-    r->text = g_string_new(NULL);
-    r->lines = g_array_new(FALSE, FALSE, sizeof(struct config_source));
+    for (unsigned i = 0; i < READER_PARTS; i++) {
+        r->parts[i].text = g_string_new(NULL);
+        r->parts[i].lines = g_array_new(FALSE, FALSE, sizeof(struct config_source));
+    }
     r->sections = g_ptr_array_new_with_free_func((GDestroyNotify)reader_section_free);
     r->ids = g_hash_table_new(g_str_hash, g_str_equal);
-    g_array_append_val(r->lines, first);
     if (reader_read_file(r, path, NULL, NULL, error))
         return r;
     reader_free(r);
@@ -584,17 +596,19 @@ reader_free(struct reader *r)
 {
     if (!r)
         return;
-    g_string_free(r->text, TRUE);
-    g_array_free(r->lines, TRUE);
+    for (unsigned i = 0; i < READER_PARTS; i++) {
+        g_string_free(r->parts[i].text, TRUE);
+        g_array_free(r->parts[i].lines, TRUE);
+    }
     g_hash_table_destroy(r->ids);
     g_ptr_array_free(r->sections, TRUE);
     g_free(r);
 }
 
 const char *
-reader_text(const struct reader *r)
+reader_text(const struct reader *r, enum reader_part part)
 {
-    return r->text->str;
+    return r->parts[part].text->str;
 }
 
 const GPtrArray *

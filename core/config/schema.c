@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * schema.c - pass two: libconfuse parses the text, property tables are its schema.
+ * schema.c - pass two: libconfuse parses a text, property tables are its schema.
  *
  * Each section name becomes a CFGT_SEC with one string option a property; a parse callback gives
  * each value to the one parser of values. libconfuse hands no user pointer to its callbacks and
@@ -18,6 +18,7 @@
 static struct {
     struct config *config;
     const struct reader *reader;
+    enum reader_part part;
     GHashTable *by_id; /* id -> struct section */
     GError *error;     /* the first */
 } schema;
@@ -34,7 +35,7 @@ static const struct bp_prop schema_iothread = {
 static struct config_source
 schema_source(const cfg_t *cfg)
 {
-    return reader_source(schema.reader, (unsigned)MAX(cfg->line, 1));
+    return reader_source(schema.reader, schema.part, (unsigned)MAX(cfg->line, 1));
 }
 
 void
@@ -219,7 +220,8 @@ schema_run(cfg_opt_t *options)
     cfg_t *cfg = cfg_init(options, CFGF_NONE);
 
     cfg_set_error_function(cfg, schema_on_error);
-    if (cfg_parse_buf(cfg, reader_text(schema.reader)) != CFG_SUCCESS && !schema.error) {
+    if (cfg_parse_buf(cfg, reader_text(schema.reader, schema.part)) != CFG_SUCCESS &&
+        !schema.error) {
         struct config_source src = schema_source(cfg);
 
         (void)config_bad(&schema.error, &src, NULL, "cannot be parsed (it does not say why)");
@@ -255,8 +257,8 @@ schema_complete(struct config *config, struct section *sec, const char *who, GEr
 }
 
 gboolean
-schema_parse(struct config *config, const struct reader *reader, GPtrArray *sections,
-             GError **error)
+schema_parse(struct config *config, const struct reader *reader, enum reader_part part,
+             GPtrArray *sections, GError **error)
 {
     cfg_opt_t *options = g_new0(cfg_opt_t, sections->len + 1);
     GHashTable *names = g_hash_table_new(g_str_hash, g_str_equal);
@@ -264,6 +266,7 @@ schema_parse(struct config *config, const struct reader *reader, GPtrArray *sect
 
     schema.config = config;
     schema.reader = reader;
+    schema.part = part;
     schema.by_id = g_hash_table_new(g_str_hash, g_str_equal);
     schema.error = NULL;
     for (guint i = 0; i < sections->len; i++) {

@@ -56,11 +56,6 @@ vm_set_routes(struct vm *vm, const struct kvm_irq_routing_entry *entries, unsign
     return err;
 }
 
-/*
- * Not at once with the VM but with its first vCPU, when RAM is there: each memory slot and each
- * chip makes KVM wait for its readers, and that wait is milliseconds for slots that come after the
- * chips, a tenth of that the other way round.
- */
 gboolean
 vm_chips_new(struct vm *vm, GError **error)
 {
@@ -94,7 +89,16 @@ vm_chips_new(struct vm *vm, GError **error)
     err = kvm_ioctl(vm->fd, KVM_GET_PIT2, &vm->pit);
     if (err)
         return chips_fail(error, "KVM_GET_PIT2", err);
-    atomic_store(&vm->has_chips, true);
+    return TRUE;
+}
+
+gboolean
+vm_chips_connect(struct vm *vm, GError **error)
+{
+    int err;
+
+    if (atomic_exchange(&vm->has_chips, true))
+        return TRUE;
     err = vm->router ? irq_router_connect(vm->router) : 0;
     return err ? chips_fail(error, "KVM_IRQFD", err) : TRUE;
 }

@@ -22,11 +22,30 @@ struct vm_msrs {
     struct kvm_msr_entry *entries;
 };
 
+/* What the thread that makes the VM does, in this order. */
+enum vm_stage {
+    VM_STAGE_NONE,
+    VM_STAGE_OPEN,
+    VM_STAGE_MEMORY,
+    VM_STAGE_CPUS,
+};
+
+struct vm_builder {
+    pthread_t thread;
+    bool has_thread;    /* [main] */
+    enum vm_stage last; /* what vm_ready() waits for; [main] */
+    /* Under the VM's lock: what is to be done, what has been, and no more. */
+    enum vm_stage asked, done;
+    bool end;
+    GError *error; /* the first, after which nothing is done; [thread] before, [any] after done */
+    bool failed;
+    gboolean (*attach)(void *ctx, struct vm *vm, GError **error);
+    void *attach_ctx;
+};
+
 struct vm {
     char *device;
-    pthread_t opener; /* opens KVM while opening; then open_error says why it failed */
-    bool opening;     /* [main] */
-    GError *open_error;
+    struct vm_builder builder;
     int kvm_fd, fd;
     unsigned cpus, max_cpus;
     size_t run_size;     /* of the page that a vCPU shares with the kernel */
@@ -40,9 +59,9 @@ struct vm {
     atomic_bool has_chips;
     struct irq_router *router; /* to be told when the chips are there; NULL: none */
 
-    GMutex lock; /* states of vCPUs */
+    GMutex lock; /* states of vCPUs and of the builder */
     GCond cond;
-    GPtrArray *vcpus;
+    GPtrArray *vcpus;     /* by index */
     int64_t started_ns;   /* first resume since creation or reset; 0: none yet */
     uint64_t exits_start; /* sum of the vCPUs' exits then */
 };
@@ -68,8 +87,8 @@ enum vcpu_request {
 struct vcpu {
     struct vm *vm;
     unsigned index;
-    int fd;
-    struct kvm_run *run;
+    int fd;              /* -1, */
+    struct kvm_run *run; /* and MAP_FAILED, until the builder has made it */
     struct vcpu_config config;
     struct thread_attrs attrs;
     struct vcpu_state state;
@@ -93,8 +112,13 @@ int kvm_ioctl_value(int fd, unsigned long request, unsigned long arg)
 gboolean vm_probe(struct vm *vm, GError **error);
 bool vm_host_has_hardware(void); /* VMX or SVM is in the host's CPUID; for hints only */
 
-/* chips.c */
+/* builder.c: the thread is started, and waited for. */
+void vm_builder_start(struct vm *vm);
+void vm_builder_end(struct vm *vm);
+
+/* chips.c: made and routed [builder]; then interrupts may be delivered [main]. */
 gboolean vm_chips_new(struct vm *vm, GError **error);
+gboolean vm_chips_connect(struct vm *vm, GError **error);
 gboolean vm_chips_reset(struct vm *vm, GError **error);
 /* The whole routing table: the chips' pins, then n further entries. 0 or -errno. */
 int vm_set_routes(struct vm *vm, const struct kvm_irq_routing_entry *entries, unsigned n)
@@ -107,6 +131,9 @@ gboolean vcpu_state_reset(struct vcpu *vcpu, GError **error);
 void vcpu_state_fini(struct vcpu *vcpu);
 
 /* vcpu.c */
+void vcpu_new(struct vm *vm, unsigned index);          /* appends it to vm->vcpus [main] */
+gboolean vcpu_make(struct vcpu *vcpu, GError **error); /* in the kernel [builder] */
+void vcpu_free(struct vcpu *vcpu);
 int64_t vm_now_ns(void);
 
 /* report.c */

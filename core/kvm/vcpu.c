@@ -70,23 +70,26 @@ vcpu_set_cpuid(const struct vcpu *vcpu)
     return err;
 }
 
-struct vcpu *
-vcpu_new(struct vm *vm, const struct vcpu_config *config, GError **error)
+void
+vcpu_new(struct vm *vm, unsigned index)
+{
+    struct vcpu *vcpu = g_new0(struct vcpu, 1);
+
+    g_ptr_array_add(vm->vcpus, vcpu);
+    vcpu->vm = vm;
+    vcpu->index = index;
+    vcpu->fd = -1;
+    vcpu->run = MAP_FAILED;
+}
+
+gboolean
+vcpu_make(struct vcpu *vcpu, GError **error)
 {
     const char *what = "KVM_CREATE_VCPU";
-    struct vcpu *vcpu;
+    struct vm *vm = vcpu->vm;
     int err;
 
-    if (!atomic_load(&vm->has_chips) && !vm_chips_new(vm, error))
-        return NULL;
-    vcpu = g_new0(struct vcpu, 1);
-    vcpu->vm = vm;
-    vcpu->index = config->index;
-    vcpu->config = *config;
-    vcpu->attrs = config->attrs ? *config->attrs : THREAD_ATTRS_DEFAULT;
-    vcpu->config.attrs = &vcpu->attrs;
-    vcpu->run = MAP_FAILED;
-    vcpu->fd = err = kvm_ioctl_value(vm->fd, KVM_CREATE_VCPU, config->index);
+    vcpu->fd = err = kvm_ioctl_value(vm->fd, KVM_CREATE_VCPU, vcpu->index);
     if (err >= 0) {
         what = "mmap";
         vcpu->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
@@ -97,24 +100,27 @@ vcpu_new(struct vm *vm, const struct vcpu_config *config, GError **error)
         what = "KVM_SET_CPUID2";
         err = vcpu_set_cpuid(vcpu);
     }
-    g_ptr_array_add(vm->vcpus, vcpu);
     if (err < 0)
         g_set_error(error, CORE_ERROR, CORE_ERROR_HOST, "vCPU %u: %s: %s", vcpu->index, what,
                     g_strerror(-err));
-    if (err < 0 || !vcpu_state_save(vcpu, error)) {
-        vcpu_free(vcpu);
-        return NULL;
-    }
+    return err >= 0 && vcpu_state_save(vcpu, error);
+}
+
+struct vcpu *
+vcpu_connect(struct vm *vm, const struct vcpu_config *config)
+{
+    struct vcpu *vcpu = vm->vcpus->pdata[config->index];
+
+    vcpu->config = *config;
+    vcpu->attrs = config->attrs ? *config->attrs : THREAD_ATTRS_DEFAULT;
+    vcpu->config.attrs = &vcpu->attrs;
     return vcpu;
 }
 
 void
 vcpu_free(struct vcpu *vcpu)
 {
-    if (vcpu == NULL)
-        return;
     g_assert(!vcpu->has_thread);
-    g_ptr_array_remove(vcpu->vm->vcpus, vcpu);
     if (vcpu->run != MAP_FAILED)
         munmap(vcpu->run, vcpu->vm->run_size);
     if (vcpu->fd >= 0)
@@ -330,7 +336,7 @@ vcpu_start(struct vcpu *vcpu, GError **error)
     }
     vcpu->has_thread = true;
     /* Nothing can go wrong with a plain thread, so it gets to its parking place while the caller
-     * goes on to load the kernel. */
+     * goes on. */
     return memcmp(&vcpu->attrs, &none, sizeof none) == 0 || vcpu_wait_born(vcpu, error);
 }
 
@@ -347,7 +353,7 @@ vcpus_request(struct vm *vm, enum vcpu_request request)
             continue;
         g_assert(!vcpu_is_current(vcpu));
         atomic_store(&vcpu->request, request);
-        if (request != VCPU_RUN && !vcpu->parked) {
+        if (request != VCPU_RUN && !vcpu->parked && vcpu->run != MAP_FAILED) {
             vcpu_set_immediate_exit(vcpu, 1);
             pthread_kill(vcpu->thread, KICK_SIGNAL);
         }
@@ -401,6 +407,7 @@ vcpus_pause(struct vm *vm)
 void
 vcpus_stop(struct vm *vm)
 {
+    vm_builder_end(vm); /* when a start fails it may be making them yet */
     g_mutex_lock(&vm->lock);
     vcpus_request(vm, VCPU_END);
     g_mutex_unlock(&vm->lock);

@@ -4,9 +4,10 @@
  *
  * Life of a vCPU:
  *
- *     vcpu_new -> vcpu_set_entry (the boot CPU only) -> vcpu_start: parked
+ *     vm_begin_cpus -> vcpu_connect -> vcpu_start: parked -> vm_ready
+ *     vcpu_set_entry (the boot CPU only)
  *     parked  -- vcpus_resume -->  runs  -- vcpus_pause -->  parked
- *     vcpus_stop -> vcpu_free
+ *     vcpus_stop -> vm_free
  *
  * A parked vCPU is outside KVM_RUN and outside every callback, and has no access of the guest's
  * half done, so the state that KVM reports is complete. All but the boot CPU (index 0) wait, in
@@ -55,7 +56,7 @@ struct vcpu_ops {
 };
 
 struct vcpu_config {
-    unsigned index; /* also the APIC id; 0 to what vm_ready() was told - 1, ascending */
+    unsigned index;                   /* also the APIC id; 0 to what vm_begin_cpus() was told - 1 */
     const struct thread_attrs *attrs; /* NULL: default; copied */
     const struct vcpu_ops *ops;
     void *io;   /* for pio() and mmio() */
@@ -65,18 +66,15 @@ struct vcpu_config {
     void *read_ctx;
 };
 
-/* Made in ascending order of index, all before the first is started. [main] */
-struct vcpu *vcpu_new(struct vm *vm, const struct vcpu_config *config, GError **error)
-    __attribute__((warn_unused_result));
-/* Its thread has been stopped. NULL is fine. [main] */
-void vcpu_free(struct vcpu *vcpu);
+/* Says where the exits of a vCPU go, after vm_begin_cpus(). The VM owns it. [main] */
+struct vcpu *vcpu_connect(struct vm *vm, const struct vcpu_config *config);
 
 unsigned vcpu_index(const struct vcpu *vcpu);
 uint64_t vcpu_exits(const struct vcpu *vcpu);  /* to user space since the beginning. [any] */
 bool vcpu_is_current(const struct vcpu *vcpu); /* [any] */
 
-/* Registers for the first instruction, and what all CPUs have in common then: every vCPU has been
- * made and is parked or not started. After vm_reset() again. [main] */
+/* Registers for the first instruction, and what all CPUs have in common then: after vm_ready(),
+ * every vCPU is parked or not started. After vm_reset() again. [main] */
 gboolean vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry, GError **error)
     __attribute__((warn_unused_result));
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * vm.c - making, resetting and freeing a VM; its memory slots and ioeventfds.
+ * vm.c - a VM's life after it was made: reset, end, memory slots and ioeventfds.
  */
 #include "core/kvm/vm.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,75 +12,18 @@
 #include "core/kvm/cpuid.h"
 #include "core/kvm/internal.h"
 
-static gboolean
-vm_get_cpuid(struct vm *vm, GError **error)
-{
-    int err;
-
-    vm->cpuid = g_malloc0(sizeof *vm->cpuid + CPUID_ENTRIES_MAX * sizeof(struct kvm_cpuid_entry2));
-    vm->cpuid->nent = CPUID_ENTRIES_MAX;
-    err = kvm_ioctl(vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, vm->cpuid);
-    if (err < 0) {
-        g_set_error(error, CORE_ERROR, CORE_ERROR_HOST, "KVM_GET_SUPPORTED_CPUID: %s",
-                    g_strerror(-err));
-        return FALSE;
-    }
-    return TRUE;
-}
-
-static void *
-vm_open(void *data)
-{
-    struct vm *vm = data;
-
-    (void)(vm_probe(vm, &vm->open_error) && vm_get_cpuid(vm, &vm->open_error));
-    return NULL;
-}
-
 struct vm *
 vm_new(const char *device)
 {
     struct vm *vm = g_new0(struct vm, 1);
-    sigset_t all, before;
 
     vm->device = g_strdup(device ? device : "/dev/kvm");
     vm->kvm_fd = vm->fd = -1;
     vm->vcpus = g_ptr_array_new();
     g_mutex_init(&vm->lock);
     g_cond_init(&vm->cond);
-    /* Signals are for the main thread; the new one inherits this mask. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    vm->opening = pthread_create(&vm->opener, NULL, vm_open, vm) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!vm->opening)
-        vm_open(vm);
+    vm_builder_start(vm);
     return vm;
-}
-
-static void
-vm_await(struct vm *vm)
-{
-    if (vm->opening)
-        pthread_join(vm->opener, NULL);
-    vm->opening = false;
-}
-
-gboolean
-vm_ready(struct vm *vm, unsigned cpus, GError **error)
-{
-    vm_await(vm);
-    vm->cpus = cpus;
-    if (vm->max_cpus && cpus > vm->max_cpus) {
-        g_set_error(error, CORE_ERROR, CORE_ERROR_HOST,
-                    "%u vCPUs are more than the %u that this host's KVM can do", cpus,
-                    vm->max_cpus);
-        return FALSE;
-    }
-    if (vm->open_error == NULL)
-        return TRUE;
-    g_propagate_error(error, g_steal_pointer(&vm->open_error));
-    return FALSE;
 }
 
 void
@@ -89,8 +31,9 @@ vm_free(struct vm *vm)
 {
     if (vm == NULL)
         return;
-    vm_await(vm);
-    g_assert(vm->vcpus->len == 0);
+    vm_builder_end(vm);
+    for (unsigned i = 0; i < vm->vcpus->len; i++)
+        vcpu_free(vm->vcpus->pdata[i]);
     if (vm->fd >= 0)
         close(vm->fd);
     if (vm->kvm_fd >= 0)
@@ -100,7 +43,6 @@ vm_free(struct vm *vm)
     g_mutex_clear(&vm->lock);
     g_free(vm->msrs.entries);
     g_free(vm->cpuid);
-    g_clear_error(&vm->open_error);
     g_free(vm->device);
     g_free(vm);
 }

@@ -8,7 +8,7 @@
  *     memory_attach(mem, &vm_slot_ops, vm, &error);      guest RAM becomes slots
  *     bus_attach(bus, vm_ioeventfd, vm);                 doorbells become ioeventfds
  *     irqs = irq_router_new(vm);                         see irq.h
- *     vcpu_new(vm, ...)                                  see vcpu.h
+ *     vcpu_connect(vm, ...)                              see vcpu.h
  *
  * In the kernel are the local APICs, the I/O APIC (24 pins at 0xfec00000), both PICs and the PIT
  * (its speaker port 0x61 too). GSI n is IRQ n of the PICs for n < 16 and pin n of the I/O APIC,
@@ -31,21 +31,36 @@
 struct vm;
 
 /*
- * Has a thread open KVM, see that everything needed is there and make a VM. The kernel takes its
- * time over that, in which the caller may do something else. device NULL: /dev/kvm. Of the VM only
- * vm_ready() and vm_free() may be called next. [main]
+ * The kernel takes its time over making a VM, so a thread does it while the caller does something
+ * else (builder.c):
+ *
+ *     vm_new             opens KVM, sees that everything needed is there, makes the VM
+ *     vm_begin_memory    calls attach(), which gives the VM its memory slots
+ *     vm_begin_cpus      makes the chips and the vCPUs
+ *
+ * Each returns at once; they come in this order, each at most once. vm_opened() waits for the
+ * first, vm_ready() for all that was begun; the first error of the thread, CORE_ERROR_HOST, with
+ * every reason that can be found and what to do about it, comes from them, as often as they are
+ * asked. [main]
  */
+
+/* device NULL: /dev/kvm. */
 struct vm *vm_new(const char *device) __attribute__((warn_unused_result));
-
+/* attach() runs on the thread; until vm_ready() nobody else may use what it uses without a lock. */
+void vm_begin_memory(struct vm *vm, gboolean (*attach)(void *ctx, struct vm *vm, GError **error),
+                     void *ctx);
 /*
- * Waits for the VM. Every reason that can be found why there is none is in the one error,
- * CORE_ERROR_HOST, with what to do about it. cpus: how many vCPUs will be made. The VM's chips are
- * made with the first of them; attach memory before that, which is much faster than after it. Once.
- * [main]
+ * Memory slots should all be there before: one that is added within some milliseconds after the
+ * chips makes the kernel wait for as long.
  */
-gboolean vm_ready(struct vm *vm, unsigned cpus, GError **error) __attribute__((warn_unused_result));
+void vm_begin_cpus(struct vm *vm, unsigned cpus);
+/* TRUE: vm_ioeventfd(), irq_router_new(), vm_slot_ops and vm_phys_bits() may be used. */
+gboolean vm_opened(struct vm *vm, GError **error) __attribute__((warn_unused_result));
+/* TRUE: interrupts are connected; after vm_begin_cpus() vCPUs may be given state, and run. */
+gboolean vm_ready(struct vm *vm, GError **error) __attribute__((warn_unused_result));
 
-/* vCPUs and the interrupt router have been freed, memory and bus detached. NULL is fine. [main] */
+/* Waits for the thread; frees the vCPUs too, which have been stopped. The interrupt router has been
+ * freed, memory and bus detached. NULL is fine. [main] */
 void vm_free(struct vm *vm);
 
 /*

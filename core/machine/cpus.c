@@ -79,8 +79,8 @@ attrs_of(const struct config_machine *config, unsigned cpu)
     return attrs;
 }
 
-gboolean
-cpus_new(struct machine *m, GError **error)
+void
+cpus_connect(struct machine *m)
 {
     static const struct vcpu_ops ops = {
         .pio = bus_dispatch_pio,
@@ -105,22 +105,15 @@ cpus_new(struct machine *m, GError **error)
 
         m->readers[i] = bus_reader_new(m->bus);
         config.io = m->readers[i];
-        m->vcpus[i] = vcpu_new(m->vm, &config, error);
-        if (!m->vcpus[i]) {
-            bus_reader_free(m->readers[i]);
-            return FALSE;
-        }
+        m->vcpus[i] = vcpu_connect(m->vm, &config);
     }
-    return TRUE;
 }
 
 void
 cpus_free(struct machine *m)
 {
-    for (unsigned i = 0; i < m->n_vcpus; i++) {
-        vcpu_free(m->vcpus[i]);
+    for (unsigned i = 0; i < m->n_vcpus; i++)
         bus_reader_free(m->readers[i]);
-    }
     g_clear_pointer(&m->vcpus, g_free);
     g_clear_pointer(&m->readers, g_free);
     m->n_vcpus = 0;

@@ -35,8 +35,7 @@ struct machine {
 
     struct memory *memory;
     struct e820 *e820;
-    struct vm *vm_opening; /* as it was given, until vm is it */
-    struct vm *vm;         /* NULL while checking */
+    struct vm *vm; /* NULL while checking */
     struct irq_router *irqs;
     struct bus *bus;
     struct loop_clock *clock;
@@ -52,6 +51,8 @@ struct machine {
     struct bus_reader **readers;
     unsigned n_vcpus;
 
+    gboolean wants_ram; /* an instance asked for bp.ram/1: it may add memory in realize() */
+    gboolean stuck;     /* I/O that did not finish may still reach guest memory: nothing is freed */
     struct instance *shadow_owner; /* who switches RAM below 1 MiB; NULL: nobody */
 
     uint64_t mmio32_end; /* under published_lock: claims lower it */
@@ -70,11 +71,9 @@ struct machine {
     gboolean button_pressed;
 };
 
-/* machine.c: everything but the life cycle of instances. Takes vm, NULL to check. FALSE leaves a
- * machine to machine_fini. */
-gboolean machine_init(struct machine *m, struct vm *vm, struct config *config, GError **error)
-    __attribute__((warn_unused_result));
-void machine_fini(struct machine *m);
+/* machine.c: everything but the life cycle of instances. [main] */
+struct machine *machine_alloc(void) __attribute__((warn_unused_result)); /* without a VM */
+gboolean machine_build(struct machine *m, GError **error) __attribute__((warn_unused_result));
 
 /* Asks the main loop to do something: BP_REQ_*. FALSE when something was asked before. [any] */
 gboolean machine_request(struct machine *m, uint32_t what, uint32_t arg);
@@ -82,7 +81,8 @@ gboolean machine_request(struct machine *m, uint32_t what, uint32_t arg);
 void machine_fault(struct machine *m, char *text);
 
 /* lifecycle.c: all instances, in dependency order or its reverse. */
-gboolean lifecycle_build(struct machine *m, GError **error) __attribute__((warn_unused_result));
+gboolean lifecycle_create(struct machine *m, GError **error) __attribute__((warn_unused_result));
+gboolean lifecycle_realize(struct machine *m, GError **error) __attribute__((warn_unused_result));
 /* FALSE without an error: something was requested while an instance was not ready to start yet. */
 gboolean lifecycle_start(struct machine *m, GError **error) __attribute__((warn_unused_result));
 /* FALSE: an instance would not stop within the time limit; it must not be destroyed. */
@@ -94,7 +94,7 @@ void lifecycle_refresh(struct machine *m);
 gboolean lifecycle_power_button(struct machine *m);
 
 /* cpus.c: vCPUs and their threads. */
-gboolean cpus_new(struct machine *m, GError **error) __attribute__((warn_unused_result));
+void cpus_connect(struct machine *m);
 void cpus_free(struct machine *m);
 /* An affinity as core/thread.h takes it. */
 struct thread_attrs cpus_attrs(const cpu_set_t *set);

@@ -35,22 +35,47 @@ ram_overlap(void *ctx, uint64_t gpa, uint64_t len)
     return memory_overlap(ctx, gpa, len);
 }
 
+/* RAM above what the guest's page tables can address would only be found missing by the guest. */
 static gboolean
-init_memory(struct machine *m, GError **error)
+memory_fits(const struct machine *m, unsigned bits, GError **error)
 {
-    const struct config_machine *c = &m->config->machine;
-    struct memory_config config = {
+    if (bits >= 64 || memory_high_end(m->memory) <= UINT64_C(1) << bits)
+        return TRUE;
+    g_set_error(error, CORE_ERROR, CORE_ERROR_HOST,
+                "%s: this host's processor addresses %u bits, too few for so much memory; use less",
+                m->config->file, bits);
+    return FALSE;
+}
+
+/* [the thread that makes the VM] */
+static gboolean
+attach_memory(void *user, struct vm *vm, GError **error)
+{
+    struct machine *m = user;
+
+    return memory_fits(m, vm_phys_bits(vm), error) &&
+           memory_attach(m->memory, &vm_slot_ops, vm, error);
+}
+
+gboolean
+machine_begin(struct machine *m, struct config *config, GError **error)
+{
+    const struct config_machine *c = &config->machine;
+    struct memory_config memory = {
         .size_bytes = c->memory_bytes,
         .backing = c->backing,
         .hugetlb_path = c->hugetlb_path,
         .huge_page_size = c->huge_page_size,
     };
 
-    m->memory = memory_new(&config, error);
+    m->config = config;
+    m->memory = memory_new(&memory, error);
     if (!m->memory)
         return FALSE;
     m->e820 = e820_new(m->memory);
-    return TRUE;
+    if (m->vm)
+        vm_begin_memory(m->vm, attach_memory, m);
+    return m->vm || memory_fits(m, cpuid_host_phys_bits(), error);
 }
 
 static gboolean
@@ -72,31 +97,14 @@ init_bus(struct machine *m, GError **error)
     return TRUE;
 }
 
-/* RAM above what the guest's page tables can address would only be found missing by the guest. */
-static gboolean
-memory_fits(const struct machine *m, unsigned bits, GError **error)
-{
-    if (bits >= 64 || memory_high_end(m->memory) <= UINT64_C(1) << bits)
-        return TRUE;
-    g_set_error(error, CORE_ERROR, CORE_ERROR_HOST,
-                "%s: this host's processor addresses %u bits, too few for so much memory; use less",
-                m->config->file, bits);
-    return FALSE;
-}
-
 static gboolean
 init_vm(struct machine *m, GError **error)
 {
-    if (m->check)
-        return memory_fits(m, cpuid_host_phys_bits(), error);
-    if (!vm_ready(m->vm_opening, m->config->machine.cpus, error))
+    if (m->vm && !vm_opened(m->vm, error))
         return FALSE;
-    m->vm = g_steal_pointer(&m->vm_opening);
-    if (!memory_fits(m, vm_phys_bits(m->vm), error))
-        return FALSE;
-    if (!memory_attach(m->memory, &vm_slot_ops, m->vm, error))
-        return FALSE;
-    bus_attach(m->bus, vm_ioeventfd, m->vm);
+    if (m->vm)
+        bus_attach(m->bus, vm_ioeventfd, m->vm);
+    m->irqs = irq_router_new(m->vm);
     return TRUE;
 }
 
@@ -144,28 +152,61 @@ init_boot(struct machine *m, GError **error)
     return m->boot != NULL;
 }
 
-gboolean
-machine_init(struct machine *m, struct vm *vm, struct config *config, GError **error)
+/*
+ * A memory slot that comes soon after the chips makes the kernel wait for milliseconds, so the
+ * chips and what follows them are begun only when no more slots will come.
+ */
+static gboolean
+build_instances(struct machine *m, GError **error)
 {
-    memset(m, 0, sizeof *m);
-    m->config = config;
-    m->vm_opening = vm;
-    m->check = vm == NULL;
+    gboolean more_slots;
+
+    if (!lifecycle_create(m, error))
+        return FALSE;
+    more_slots = m->wants_ram || m->config->boot.firmware;
+    if (m->vm && !more_slots)
+        vm_begin_cpus(m->vm, m->config->machine.cpus);
+    if (!lifecycle_realize(m, error) || !init_boot(m, error))
+        return FALSE;
+    if (m->vm && more_slots)
+        vm_begin_cpus(m->vm, m->config->machine.cpus);
+    return TRUE;
+}
+
+gboolean
+machine_build(struct machine *m, GError **error)
+{
+    return init_loops(m, error) && init_bus(m, error) && init_vm(m, error) &&
+           build_instances(m, error);
+}
+
+struct machine *
+machine_alloc(void)
+{
+    struct machine *m = g_new0(struct machine, 1);
+
     m->signal_fd = -1;
     m->mmio32_end = MACHINE_MMIO32_END;
     g_mutex_init(&m->published_lock);
     g_mutex_init(&m->fault_lock);
     m->published = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    if (!init_loops(m, error) || !init_memory(m, error) || !init_bus(m, error) ||
-        !init_vm(m, error))
-        return FALSE;
-    m->irqs = irq_router_new(m->vm);
-    return lifecycle_build(m, error) && init_boot(m, error);
+    return m;
+}
+
+struct machine *
+machine_new(void)
+{
+    struct machine *m = machine_alloc();
+
+    m->vm = vm_new(NULL);
+    return m;
 }
 
 void
-machine_fini(struct machine *m)
+machine_free(struct machine *m)
 {
+    if (m->stuck)
+        return;
     if (m->vm && m->n_vcpus)
         vcpus_stop(m->vm);
     for (unsigned i = 0; m->iothreads && i < m->config->n_iothreads; i++)
@@ -183,7 +224,6 @@ machine_fini(struct machine *m)
     if (m->memory && m->vm)
         memory_detach(m->memory);
     vm_free(m->vm);
-    vm_free(m->vm_opening);
     if (m->bus)
         bus_free(m->bus);
     if (m->e820)
@@ -202,4 +242,5 @@ machine_fini(struct machine *m)
     g_mutex_clear(&m->published_lock);
     g_mutex_clear(&m->fault_lock);
     g_free(m->fault);
+    g_free(m);
 }

@@ -156,8 +156,9 @@ run_started(struct machine *m, GError **error)
 static gboolean
 start_threads(struct machine *m, GError **error)
 {
-    if (!signals_watch(m, error) || !cpus_new(m, error))
+    if (!signals_watch(m, error))
         return FALSE;
+    cpus_connect(m);
     for (unsigned i = 0; i < m->config->n_iothreads; i++) {
         const struct config_iothread *c = m->config->iothreads[i];
         struct thread_attrs attrs = THREAD_ATTRS_DEFAULT;
@@ -170,7 +171,7 @@ start_threads(struct machine *m, GError **error)
     for (unsigned i = 0; i < m->n_vcpus; i++)
         if (!vcpu_start(m->vcpus[i], error))
             return FALSE;
-    return TRUE;
+    return vm_ready(m->vm, error);
 }
 
 /* Every device takes a few descriptors. What a shell sets is meant for programs with select(),
@@ -187,35 +188,31 @@ raise_descriptor_limit(void)
 }
 
 int
-machine_run(struct vm *vm, struct config *config, GError **error)
+machine_run(struct machine *m, GError **error)
 {
-    struct machine *m = g_new0(struct machine, 1);
     int status = -1;
 
     signals_block();
     raise_descriptor_limit();
-    if (machine_init(m, vm, config, error) && start_threads(m, error))
+    if (machine_build(m, error) && start_threads(m, error))
         status = run_started(m, error);
-    /* I/O that does not finish may still reach guest memory: leave everything to the exit. */
-    if (status == -2)
-        return -1;
-    machine_fini(m);
-    g_free(m);
-    return status;
+    m->stuck = status == -2;
+    return MAX(status, -1);
 }
 
 gboolean
 machine_check(struct config *config, GError **error)
 {
-    struct machine *m = g_new0(struct machine, 1);
+    struct machine *m = machine_alloc();
     struct boot_entry entry;
     gboolean good;
 
+    m->check = TRUE;
     raise_descriptor_limit();
     /* Tables that a start would write do not change what fits: the RSDP is a number to the loader.
      */
-    good = machine_init(m, NULL, config, error) && boot_load(m->boot, m->e820, 0, &entry, error);
-    machine_fini(m);
-    g_free(m);
+    good = machine_begin(m, config, error) && machine_build(m, error) &&
+           boot_load(m->boot, m->e820, 0, &entry, error);
+    machine_free(m);
     return good;
 }

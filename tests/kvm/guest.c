@@ -114,6 +114,12 @@ guest_new(unsigned cpus, uint64_t ram_bytes)
     return guest;
 }
 
+static gboolean
+attach_memory(void *ctx, struct vm *vm, GError **error)
+{
+    return memory_attach(ctx, &vm_slot_ops, vm, error);
+}
+
 struct guest *
 guest_new_attrs(unsigned cpus, uint64_t ram_bytes, const struct thread_attrs *attrs,
                 GError **ret_error)
@@ -129,11 +135,14 @@ guest_new_attrs(unsigned cpus, uint64_t ram_bytes, const struct thread_attrs *at
         fatal(error);
     guest->bus = bus_new(ram_overlap, guest->mem);
     guest->vm = vm_new(NULL);
-    if (!vm_ready(guest->vm, cpus, &error) ||
-        !memory_attach(guest->mem, &vm_slot_ops, guest->vm, &error))
+    vm_begin_memory(guest->vm, attach_memory, guest->mem);
+    if (!vm_opened(guest->vm, &error))
         fatal(error);
     bus_attach(guest->bus, vm_ioeventfd, guest->vm);
     guest->irqs = irq_router_new(guest->vm);
+    vm_begin_cpus(guest->vm, cpus);
+    if (!vm_ready(guest->vm, &error))
+        fatal(error);
     guest->log_region = port(guest, "log", LOG_PORT, log_write);
     guest->done_region = port(guest, "done", DONE_PORT, done_write);
     for (guest->cpus = 0; guest->cpus < cpus; guest->cpus++) {
@@ -145,9 +154,7 @@ guest_new_attrs(unsigned cpus, uint64_t ram_bytes, const struct thread_attrs *at
         config.io = guest->readers[i];
         config.read_guest = read_guest;
         config.read_ctx = guest->mem;
-        guest->vcpus[i] = vcpu_new(guest->vm, &config, &error);
-        if (guest->vcpus[i] == NULL)
-            fatal(error);
+        guest->vcpus[i] = vcpu_connect(guest->vm, &config);
     }
     for (unsigned i = 0; i < cpus; i++)
         if (!vcpu_start(guest->vcpus[i], ret_error)) {
@@ -161,10 +168,8 @@ void
 guest_free(struct guest *guest)
 {
     vcpus_stop(guest->vm);
-    for (unsigned i = 0; i < guest->cpus; i++) {
-        vcpu_free(guest->vcpus[i]);
+    for (unsigned i = 0; i < guest->cpus; i++)
         bus_reader_free(guest->readers[i]);
-    }
     bus_detach(guest->bus);
     memory_detach(guest->mem);
     irq_router_free(guest->irqs);

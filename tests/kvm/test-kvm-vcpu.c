@@ -266,8 +266,9 @@ test_limits(void)
     GError *error = NULL;
     struct vm *vm = vm_new(NULL);
 
-    ok(!vm_ready(vm, 100000, &error) && error->code == CORE_ERROR_HOST,
-       "more vCPUs than KVM has: %s", error ? error->message : "accepted");
+    vm_begin_cpus(vm, 100000);
+    ok(!vm_ready(vm, &error) && error->code == CORE_ERROR_HOST, "more vCPUs than KVM has: %s",
+       error ? error->message : "accepted");
     g_clear_error(&error);
     vm_free(vm);
     vm_free(vm_new(NULL));

@@ -21,6 +21,7 @@ static struct {
     int version;    /* 0: /dev/null is /dev/null */
     int lacks[2];   /* capabilities that are not there */
     int create;     /* errno of KVM_CREATE_VM */
+    int cpuid;      /* and of KVM_GET_SUPPORTED_CPUID */
     int interrupts; /* how often it fails with EINTR first */
     int max_vcpus;
 } fake;
@@ -55,8 +56,8 @@ ioctl(int fd, unsigned long request, ...)
     case KVM_GET_VCPU_MMAP_SIZE:
         return 12288;
     case KVM_GET_SUPPORTED_CPUID:
-        errno = EINVAL;
-        return -1;
+        errno = fake.cpuid;
+        return fake.cpuid ? -1 : 0;
     default:
         return -1;
     }
@@ -69,7 +70,10 @@ refused(const char *device, unsigned cpus, const char *what, const char *words)
     gchar **list = g_strsplit(words, "|", -1);
     GError *error = NULL;
     struct vm *vm = vm_new(device);
-    bool good = !vm_ready(vm, cpus, &error) && error && error->code == CORE_ERROR_HOST;
+    bool good;
+
+    vm_begin_cpus(vm, cpus);
+    good = !vm_ready(vm, &error) && error && error->code == CORE_ERROR_HOST;
 
     for (unsigned i = 0; good && list[i]; i++)
         good = strstr(error->message, list[i]) != NULL;
@@ -119,6 +123,7 @@ test_lacking(void)
     refused("/dev/null", 1, "no virtualization", "KVM_CREATE_VM|dmesg|firmware");
     fake.create = 0;
     fake.interrupts = 3;
+    fake.cpuid = EINVAL;
     refused("/dev/null", 1, "interrupted, goes on to the next step", "KVM_GET_SUPPORTED_CPUID");
 }
 
