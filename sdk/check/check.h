@@ -35,8 +35,8 @@ struct options {
     char *file;       /* absolute */
     const char *name; /* as it was given, without folders */
     const char *class_name, *only, *skip;
-    const char **set, **with; /* key=value; FILE[:key=value,...] */
-    unsigned n_set, n_with;
+    const char **set, **with, **cut; /* key=value; FILE[:key=value,...]; interface=bytes */
+    unsigned n_set, n_with, n_cut;
     uint64_t seed;
     unsigned cycles, steps, timeout;
     int trace; /* --reproduce: print each access */

@@ -82,6 +82,7 @@ static const char usage[] =
     "Checks a plugin of the Backplane hypervisor and prints TAP.\n\n"
     "  -s, --set KEY=VALUE      a property of the device, as in the config file\n"
     "  -w, --with FILE[:PROPS]  another plugin for it to link to; PROPS is key=value,...\n"
+    "      --cut IFACE=BYTES    a host whose table of that interface is no longer\n"
     "  -c, --class NAME         only this class of the file\n"
     "  -o, --only NAMES         only these tests, separated by commas; NAME- stands for all\n"
     "                           that begin so\n"
@@ -160,22 +161,18 @@ options_parse(struct options *o, int argc, char **argv)
         O_REPRODUCE,
         O_STEPS,
         O_CYCLES,
+        O_CUT,
         O_VERSION,
     };
-    static const struct option longs[] = {{"set", 1, NULL, 's'},
-                                          {"with", 1, NULL, 'w'},
-                                          {"class", 1, NULL, 'c'},
-                                          {"only", 1, NULL, 'o'},
-                                          {"skip", 1, NULL, 'x'},
-                                          {"seed", 1, NULL, O_SEED},
-                                          {"reproduce", 1, NULL, O_REPRODUCE},
-                                          {"steps", 1, NULL, O_STEPS},
-                                          {"cycles", 1, NULL, O_CYCLES},
-                                          {"timeout", 1, NULL, 't'},
-                                          {"list", 0, NULL, 'l'},
-                                          {"help", 0, NULL, 'h'},
-                                          {"version", 0, NULL, O_VERSION},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"set", 1, NULL, 's'},       {"with", 1, NULL, 'w'},
+        {"cut", 1, NULL, O_CUT},     {"class", 1, NULL, 'c'},
+        {"only", 1, NULL, 'o'},      {"skip", 1, NULL, 'x'},
+        {"seed", 1, NULL, O_SEED},   {"reproduce", 1, NULL, O_REPRODUCE},
+        {"steps", 1, NULL, O_STEPS}, {"cycles", 1, NULL, O_CYCLES},
+        {"timeout", 1, NULL, 't'},   {"list", 0, NULL, 'l'},
+        {"help", 0, NULL, 'h'},      {"version", 0, NULL, O_VERSION},
+        {NULL, 0, NULL, 0}};
     int opt;
 
     while ((opt = getopt_long(argc, argv, "s:w:c:o:x:t:lh", longs, NULL)) != -1) {
@@ -187,6 +184,12 @@ options_parse(struct options *o, int argc, char **argv)
             break;
         case 'w':
             o->with[o->n_with++] = optarg;
+            break;
+        case O_CUT:
+            if (!strchr(optarg, '='))
+                fail("'%s' is not IFACE=BYTES", optarg);
+            (void)number(strchr(optarg, '=') + 1, 8, 65536);
+            o->cut[o->n_cut++] = optarg;
             break;
         case 'c':
             o->class_name = optarg;
@@ -285,9 +288,10 @@ main(int argc, char **argv)
     opt.seed &= 0xffffffff;
     opt.set = calloc((size_t)argc, sizeof *opt.set);
     opt.with = calloc((size_t)argc, sizeof *opt.with);
+    opt.cut = calloc((size_t)argc, sizeof *opt.cut);
     names = mmap(NULL, CLASSES_MAX * sizeof *names, PROT_READ | PROT_WRITE,
                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (!opt.set || !opt.with || names == MAP_FAILED) {
+    if (!opt.set || !opt.with || !opt.cut || names == MAP_FAILED) {
         perror("backplane-check");
         exit(2);
     }
@@ -315,5 +319,6 @@ main(int argc, char **argv)
     free(opt.file);
     free(opt.set);
     free(opt.with);
+    free(opt.cut);
     return failed != 0;
 }

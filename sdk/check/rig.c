@@ -263,6 +263,20 @@ load_others(struct rig *r)
     }
 }
 
+/* The host that --cut asks for. */
+static void
+cut_tables(struct rig *r)
+{
+    const struct options *o = r->c->opt;
+
+    for (unsigned i = 0; i < o->n_cut; i++) {
+        char iface[64];
+
+        snprintf(iface, sizeof iface, "%.*s", (int)strcspn(o->cut[i], "="), o->cut[i]);
+        bpt_truncate(r->m, iface, (uint32_t)strtoul(strchr(o->cut[i], '=') + 1, NULL, 0));
+    }
+}
+
 void
 rig_open(struct rig *r, struct check *c, unsigned flags)
 {
@@ -276,6 +290,7 @@ rig_open(struct rig *r, struct check *c, unsigned flags)
     bpt_info(r->m)->ram_low = RAM_BYTES;
     bpt_host_flags(r->m, flags & RIG_CHECK ? BP_HOST_CHECK : 0);
     bpt_map_window(r->m, flags & RIG_NO_MAP ? 1 : flags & RIG_WINDOWS ? 4096 : 0);
+    cut_tables(r);
     r->peers = peers_new(r);
     if (!(flags & RIG_NOTHING))
         load_others(r);

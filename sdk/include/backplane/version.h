@@ -8,15 +8,16 @@
  * may define BP_API_NEED lower when it probes the newer parts at run time with BP_HAS.
  *
  * Level 1 is a draft (BP_API_DRAFT is the level that is not yet frozen): until it is frozen, a
- * plugin has to be rebuilt when these headers change.
+ * plugin has to be rebuilt when these headers change. BP_API_REVISION counts those changes.
  */
 #ifndef BACKPLANE_VERSION_H
 #define BACKPLANE_VERSION_H
 
-#define BP_ABI_MAJOR  1
-#define BP_API_LATEST 1
-#define BP_API_MIN    1
-#define BP_API_DRAFT  1
+#define BP_ABI_MAJOR    1
+#define BP_API_LATEST   1
+#define BP_API_MIN      1
+#define BP_API_DRAFT    1
+#define BP_API_REVISION 4
 
 #ifndef BP_API_LEVEL
 #define BP_API_LEVEL BP_API_LATEST
