@@ -39,6 +39,7 @@ struct config_iothread {
     struct config_source src;
     gboolean has_affinity;
     cpu_set_t affinity;
+    unsigned poll_us;
 };
 
 /* A section whose name is a plugin, or the back end that a short form ("file:disk.img") made. */

@@ -184,6 +184,8 @@ config_print(const struct config *config)
 
         g_string_append_printf(out, "\niothread %s {\n", io->id);
         print_cpu_list(out, "affinity", &io->affinity, io->has_affinity);
+        if (io->poll_us)
+            g_string_append_printf(out, "    poll_us = \"%u\"\n", io->poll_us);
         g_string_append(out, "}\n");
     }
     for (unsigned i = 0; i < config->n_instances; i++)

@@ -14,7 +14,7 @@
 
 enum { CPUS, MEMORY, ON_REBOOT, MEMORY_BACKING, CPU_AFFINITY, CPU_SCHED };
 enum { KERNEL, INITRD, CMDLINE, FIRMWARE, MODULES };
-enum { AFFINITY };
+enum { AFFINITY, POLL_US };
 
 static const char *const sections_on_reboot[] = {"reboot", "exit", NULL};
 
@@ -49,6 +49,8 @@ static const struct bp_prop boot_props[] = {
 static const struct bp_prop iothread_props[] = {
     [AFFINITY] = {PROP(BP_STR, "affinity", "host CPUs that it may run on: 0, 2-3"),
                   .flags = BP_P_LIST},
+    [POLL_US] = {PROP(BP_INT, "poll_us", "microseconds to look for work before it sleeps; 0: none"),
+                 .def = "0", .max = 1000},
 };
 
 const struct bp_prop *
@@ -352,6 +354,7 @@ iothread_apply(struct config *config, const struct section *sec, GError **error)
         if (!sections_take_cpus(sec, AFFINITY, i, &io->affinity, error))
             return FALSE;
     }
+    io->poll_us = (unsigned)sec->values[POLL_US].items[0].i;
     return TRUE;
 }
 

@@ -23,8 +23,17 @@ enum loop_item {
     LOOP_ITEM_TIMERS,
     LOOP_ITEM_WATCH,
     LOOP_ITEM_DOORBELL,
-    LOOP_ITEM_TIMER, /* the last two are sources that epoll never sees */
+    LOOP_ITEM_TIMER, /* the last three are sources that epoll never sees */
     LOOP_ITEM_SOFT,
+    LOOP_ITEM_POLLER,
+};
+
+/* What somebody who has something for the loop must do to be noticed: nothing; move it out of
+ * LOOP_POLLING; and write its wake-up eventfd besides. */
+enum loop_state {
+    LOOP_AWAKE,
+    LOOP_POLLING,
+    LOOP_ASLEEP,
 };
 
 struct loop_source {
@@ -32,6 +41,7 @@ struct loop_source {
     struct loop *loop;
     GMutex *lock;
     loop_fn fn;
+    loop_poll_fn poll; /* poller: instead of fn */
     void *user;
     atomic_bool removed;
     struct loop_source *prev, *next; /* all of the loop's, or retired; under loop->lock */
@@ -70,9 +80,16 @@ struct loop {
     GMutex timer_lock;
     struct loop_timers timers[LOOP_CLOCKS];
 
+    /* poll.c; all but the flag are the runner's */
+    int64_t poll_max;     /* nanoseconds; 0: never */
+    int64_t poll_window;  /* how long to look for work before the next wait, at present */
+    bool polling;         /* the pollers were told to begin, and not yet to end */
+    GPtrArray *pollers;   /* of sources, as they were between two batches */
+    bool pollers_changed; /* the array is behind; under lock */
+
     GMutex lock;
-    GCond cond;           /* batches, running, runner changed and somebody waits */
-    atomic_bool sleeping; /* set under lock: a wake-up is needed */
+    GCond cond;        /* batches, running, runner changed and somebody waits */
+    atomic_uint state; /* enum loop_state; other than LOOP_AWAKE only by the runner, under lock */
     bool quit;
     unsigned waiting;            /* threads that wait for cond */
     uint64_t batches;            /* times that the runner was between two batches */
@@ -87,7 +104,18 @@ struct loop {
 void loop_wake(struct loop *loop); /* under loop->lock */
 bool loop_call(struct loop_source *source, uint32_t mask);
 
+/* poll.c */
+void loop_poll_refresh(struct loop *loop); /* between two batches, under loop->lock */
+/* Looks for work as long as it pays. Idle: nothing was found and the loop, asleep now, may wait. */
+unsigned loop_poll(struct loop *loop, int64_t start, bool *ret_idle);
+/* After a wait that began at start: how long to look the next time. */
+void loop_poll_learn(struct loop *loop, int64_t start);
+int64_t loop_poll_window(int64_t window, int64_t max, int64_t waited);
+/* The pollers go back to being notified. Returns the number of those that had work. */
+unsigned loop_poll_end(struct loop *loop);
+
 /* source.c */
+void loop_source_unlist(struct loop_source *source); /* under loop->lock */
 struct loop_source *loop_source_new(struct loop *loop, enum loop_item item, GMutex *lock,
                                     loop_fn fn, void *user);
 void loop_source_free(struct loop_source *source);

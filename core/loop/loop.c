@@ -30,6 +30,7 @@ loop_new(const char *name, struct loop_clock *clock, GError **error)
     g_mutex_init(&loop->timer_lock);
     g_cond_init(&loop->cond);
     loop_timers_init(loop);
+    loop->pollers = g_ptr_array_new();
     loop_clock_add(clock, loop);
     loop->wake_fd = -1;
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -59,6 +60,7 @@ loop_free(struct loop *loop)
         loop_source_free(source);
     }
     loop_timers_fini(loop);
+    g_ptr_array_free(loop->pollers, TRUE);
     if (loop->wake_fd >= 0)
         close(loop->wake_fd);
     if (loop->epoll_fd >= 0)
@@ -88,7 +90,7 @@ loop_wake(struct loop *loop)
 {
     const uint64_t one = 1;
 
-    if (!atomic_exchange(&loop->sleeping, false))
+    if (atomic_exchange(&loop->state, LOOP_AWAKE) != LOOP_ASLEEP)
         return;
     /* Cannot fail: the counter is far from full even if it is never read. */
     if (write(loop->wake_fd, &one, sizeof one) < 0)
@@ -132,13 +134,14 @@ loop_between(struct loop *loop, bool runs, int *timeout_ms)
     loop_timers_program(loop);
 
     g_mutex_lock(&loop->lock);
+    loop_poll_refresh(loop);
     loop->batches++;
     if (loop->waiting)
         g_cond_broadcast(&loop->cond);
     if (loop->kick_head || loop->n_retired || (runs && loop->quit))
         *timeout_ms = 0;
     else if (*timeout_ms)
-        atomic_store(&loop->sleeping, true);
+        atomic_store(&loop->state, loop->polling ? LOOP_POLLING : LOOP_ASLEEP);
     g_mutex_unlock(&loop->lock);
 }
 
@@ -152,15 +155,10 @@ loop_timeout_ms(int64_t timeout_ns)
 }
 
 static unsigned
-loop_batch(struct loop *loop, bool runs, int64_t timeout_ns)
+loop_dispatch(struct epoll_event *events, int n)
 {
-    struct epoll_event events[BATCH];
-    int timeout_ms = loop_timeout_ms(timeout_ns), n;
     unsigned calls = 0;
 
-    loop_between(loop, runs, &timeout_ms);
-    n = epoll_wait(loop->epoll_fd, events, BATCH, timeout_ms);
-    atomic_store(&loop->sleeping, false);
     for (int i = 0; i < n; i++) {
         enum loop_item *item = events[i].data.ptr;
 
@@ -176,6 +174,33 @@ loop_batch(struct loop *loop, bool runs, int64_t timeout_ns)
             break;
         }
     }
+    return calls;
+}
+
+static unsigned
+loop_batch(struct loop *loop, bool runs, int64_t timeout_ns)
+{
+    struct epoll_event events[BATCH];
+    int timeout_ms = loop_timeout_ms(timeout_ns), n;
+    bool polls, idle;
+    unsigned calls = 0;
+    int64_t start = 0;
+
+    loop_between(loop, runs, &timeout_ms);
+    polls = loop->poll_max > 0 && loop->pollers->len && timeout_ms;
+    if (polls)
+        start = loop_clock_now(loop->clock, BP_CLOCK_MONOTONIC);
+    if (polls && loop->polling) {
+        calls = loop_poll(loop, start, &idle);
+        polls = idle;
+        if (!idle)
+            timeout_ms = 0;
+    }
+    n = epoll_wait(loop->epoll_fd, events, BATCH, timeout_ms);
+    atomic_store(&loop->state, LOOP_AWAKE);
+    if (polls)
+        loop_poll_learn(loop, start);
+    calls += loop_dispatch(events, n);
     return calls + loop_dispatch_kicked(loop);
 }
 
@@ -191,6 +216,8 @@ loop_enter(struct loop *loop)
 static void
 loop_leave(struct loop *loop)
 {
+    if (loop->polling)
+        loop_poll_end(loop);
     g_mutex_lock(&loop->lock);
     atomic_store(&loop->runner, NULL);
     if (loop->waiting)

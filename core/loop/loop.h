@@ -4,6 +4,7 @@
  *
  * The main loop runs on its caller's thread (loop_run() and its kin); an I/O thread is a loop with
  * a thread of its own (loop_start()). An idle loop makes no wake-ups, an event costs no allocation.
+ * Before it waits, a loop may look for work in memory for a while (loop_set_poll()).
  * It must not know who the sources belong to.
  *
  * Masks are the BP_EV_* and clocks the BP_CLOCK_* of backplane/if/event.h.
@@ -35,6 +36,7 @@ struct loop_clock;
 struct loop_source;
 
 typedef void (*loop_fn)(void *user, uint32_t mask);
+typedef int (*loop_poll_fn)(void *user, uint32_t how);
 
 /* ---- The clock that stands still while the machine is stopped ------------------------------- */
 
@@ -68,6 +70,13 @@ gboolean loop_start(struct loop *loop, const struct thread_attrs *attrs, GError 
 
 /* End that thread and wait for it; from another thread only. It can be started again. */
 void loop_stop(struct loop *loop);
+
+/*
+ * Before it waits, the loop asks its pollers for work for up to max_ns nanoseconds, as long as work
+ * has lately come that soon; 0, as at first: it never does. While it looks, everything else may
+ * wait up to max_ns. Before it runs.
+ */
+void loop_set_poll(struct loop *loop, int64_t max_ns);
 
 /* Run on this thread until loop_quit(). A quit that came before counts, once. */
 void loop_run(struct loop *loop);
@@ -129,6 +138,10 @@ int loop_doorbell_fd(const struct loop_source *source);
 /* While paused writes make no call, but for one that is on its way; going on makes one if it was
  * ever written. 0 or -errno. [any] */
 int loop_doorbell_pause(struct loop_source *source, bool pause) __attribute__((warn_unused_result));
+
+/* Asked for work with BP_POLL_*, see bp_event_if.poller: of a loop that polls, while it does. */
+int loop_add_poller(struct loop *loop, GMutex *lock, loop_poll_fn fn, void *user,
+                    struct loop_source **ret_source) __attribute__((warn_unused_result));
 
 /* Under its lock if it has one; NULL is fine. Afterwards the pointer is dead. [any] */
 void loop_source_remove(struct loop_source *source);

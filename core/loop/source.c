@@ -42,8 +42,8 @@ loop_source_free(struct loop_source *source)
     g_free(source);
 }
 
-static void
-source_unlist(struct loop_source *source)
+void
+loop_source_unlist(struct loop_source *source)
 {
     if (source->prev)
         source->prev->next = source->next;
@@ -106,7 +106,7 @@ loop_add_watch(struct loop *loop, int fd, uint32_t mask, GMutex *lock, loop_fn f
     }
     if (err) {
         g_mutex_lock(&loop->lock);
-        source_unlist(source);
+        loop_source_unlist(source);
         g_mutex_unlock(&loop->lock);
         loop_source_free(source);
         return err;
@@ -143,7 +143,7 @@ loop_add_doorbell(struct loop *loop, GMutex *lock, loop_fn fn, void *user,
         int err = -errno;
 
         g_mutex_lock(&loop->lock);
-        source_unlist(source);
+        loop_source_unlist(source);
         g_mutex_unlock(&loop->lock);
         loop_source_free(source);
         return err;
@@ -296,7 +296,8 @@ loop_source_remove(struct loop_source *source)
             g_cond_wait(&loop->cond, &loop->lock);
         loop->waiting--;
     }
-    source_unlist(source);
+    loop->pollers_changed |= source->item == LOOP_ITEM_POLLER;
+    loop_source_unlist(source);
     source->next = loop->retired;
     loop->retired = source;
     if (++loop->n_retired >= RETIRED_MAX)

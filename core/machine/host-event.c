@@ -13,7 +13,7 @@ struct host_event {
     struct bus_doorbell *bell; /* a doorbell's other half, else NULL */
     char *name;                /* of a timer or soft event: its place in inst->names */
     uint32_t cookie;
-    enum { EVENT_TIMER, EVENT_SOFT, EVENT_WATCH, EVENT_DOORBELL } type;
+    enum { EVENT_TIMER, EVENT_SOFT, EVENT_WATCH, EVENT_DOORBELL, EVENT_POLLER } type;
 };
 
 static struct host_event *
@@ -178,6 +178,19 @@ event_modify(bp_inst id, bp_event ev, uint32_t mask)
 }
 
 static int
+event_poller(bp_inst id, int (*poll)(void *arg, uint32_t how), void *arg, bp_event *ret_event)
+{
+    struct instance *inst = instance_of(id);
+    struct host_event *e;
+
+    if (!inst || !poll || !ret_event)
+        return BP_E_INVAL;
+    e = event_new(inst, EVENT_POLLER, NULL, 0);
+    return event_give(e, loop_add_poller(inst->loop, lock_of(inst), poll, arg, &e->source),
+                      ret_event);
+}
+
+static int
 event_close(bp_inst id, bp_event ev)
 {
     struct instance *inst = instance_of(id);
@@ -241,6 +254,7 @@ host_event(void)
         .watch = event_watch,
         .modify = event_modify,
         .close = event_close,
+        .poller = event_poller,
     };
     return &table;
 }

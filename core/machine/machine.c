@@ -120,6 +120,7 @@ init_loops(struct machine *m, GError **error)
         m->iothreads[i] = loop_new(m->config->iothreads[i]->id, m->clock, error);
         if (!m->iothreads[i])
             return FALSE;
+        loop_set_poll(m->iothreads[i], (int64_t)m->config->iothreads[i]->poll_us * 1000);
     }
     return TRUE;
 }

@@ -37,7 +37,7 @@ enum {
 
 struct uring {
     struct io_uring ring;
-    bp_event watch, retry;
+    bp_event watch, retry, poller;
     bool open, reaping;
 };
 

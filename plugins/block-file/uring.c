@@ -48,6 +48,19 @@ try_nop(struct io_uring *ring)
     return 0;
 }
 
+/* The descriptor tells of completions all the time, so BEGIN and END only look. */
+static int
+uring_poll(void *arg, uint32_t how)
+{
+    struct block_file *f = arg;
+
+    (void)how;
+    if (!f->uring.open || !io_uring_cq_ready(&f->uring.ring))
+        return 0;
+    uring_reap(f);
+    return 1;
+}
+
 int
 uring_init(struct block_file *f, const char **ret_what)
 {
@@ -78,6 +91,8 @@ uring_init(struct block_file *f, const char **ret_what)
     }
     if (!err)
         err = f->event->soft(f->inst, "ring-retry", EV_RETRY, &u->retry);
+    if (!err && BP_HAS(struct bp_event_if, f->event, poller))
+        err = f->event->poller(f->inst, uring_poll, f, &u->poller);
     if (err)
         uring_fini(f);
     return err < 0 ? err : 0;
@@ -90,10 +105,12 @@ uring_fini(struct block_file *f)
 
     if (u->watch.v)
         (void)f->event->close(f->inst, u->watch);
+    if (u->poller.v)
+        (void)f->event->close(f->inst, u->poller);
     if (u->open)
         io_uring_queue_exit(&u->ring);
     u->open = false;
-    u->watch.v = 0;
+    u->watch.v = u->poller.v = 0;
 }
 
 void

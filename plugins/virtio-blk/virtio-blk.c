@@ -193,9 +193,11 @@ virtio_blk_realize(void *self)
     err = bp_virtio_new(d->host, d->inst, &desc, d, &d->vdev);
     if (err)
         return err;
-    for (uint32_t i = 0; i < d->n_queues; i++)
+    for (uint32_t i = 0; i < d->n_queues && !err; i++) {
         d->queue[i].vq = bp_virtio_queue(d->vdev, i);
-    return 0;
+        err = bp_virtq_pollable(d->queue[i].vq);
+    }
+    return err;
 }
 
 static int

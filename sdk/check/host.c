@@ -17,7 +17,7 @@ static const struct {
     {BP_IF_MEM, 1, BP_UPTO(struct bp_mem_if, dirty_wanted)},
     {BP_IF_IO, 1, BP_UPTO(struct bp_io_if, doorbell_fd)},
     {BP_IF_IRQ, 1, BP_UPTO(struct bp_irq_if, as_fd)},
-    {BP_IF_EVENT, 1, BP_UPTO(struct bp_event_if, close)},
+    {BP_IF_EVENT, 1, BP_UPTO(struct bp_event_if, poller)},
     {BP_IF_RAM, 1, BP_UPTO(struct bp_ram_if, alias)},
     {BP_IF_MACHINE, 1, BP_UPTO(struct bp_machine_if, shadow)},
 };

@@ -230,6 +230,24 @@ event_close(bp_inst handle, bp_event ev)
     return o ? 0 : BP_E_INVAL;
 }
 
+static int
+event_poller(bp_inst handle, int (*poll)(void *arg, uint32_t how), void *arg, bp_event *ret)
+{
+    struct inst *in;
+    struct obj *o;
+    int err = host_call(handle, TAG_REALIZE, "poller()", &in);
+
+    if (err)
+        return err;
+    if (!poll)
+        return BP_E_INVAL;
+    o = obj_new(in, OBJ_POLLER, "poller");
+    o->poller.poll = poll;
+    o->poller.arg = arg;
+    ret->v = o->id;
+    return 0;
+}
+
 const struct bp_event_if fake_event = {
     .size = sizeof fake_event,
     .timer = event_timer,
@@ -240,6 +258,7 @@ const struct bp_event_if fake_event = {
     .watch = event_watch,
     .modify = event_modify,
     .close = event_close,
+    .poller = event_poller,
 };
 
 /* ---- Delivery ---- */
@@ -278,7 +297,8 @@ next_pending(struct bpt_machine *m, uint32_t *ret_mask)
             o->timer.deadline = BP_TIMER_OFF;
             event_pend(o);
         }
-        if (o->pending && o->kind != OBJ_WATCH && (!next || o->pending < next->pending))
+        if (o->pending && !(o->kind & (OBJ_WATCH | OBJ_POLLER)) &&
+            (!next || o->pending < next->pending))
             next = o;
     }
     if (next) {
@@ -371,6 +391,25 @@ bpt_poll(struct bpt_machine *m, int timeout_ms)
     free(fds);
     free(objs);
     return n + bpt_pump(m);
+}
+
+unsigned
+bpt_look(struct bpt_machine *m, uint32_t how)
+{
+    unsigned found = 0;
+
+    for (unsigned i = 0; i < m->n_objs; i++) {
+        struct obj *o = m->objs[i];
+        struct ctx c;
+
+        if (o->kind != OBJ_POLLER || !gets_events(o))
+            continue;
+        ctx_enter(&c, o->owner, PH_RUN);
+        found += o->poller.poll(o->poller.arg, how) > 0;
+        ctx_leave(&c);
+    }
+    irq_drain(m);
+    return found;
 }
 
 int

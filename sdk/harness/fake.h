@@ -36,8 +36,9 @@ enum obj_kind {
     OBJ_SOFT = 32,
     OBJ_DOORBELL = 64,
     OBJ_RAM = 128,
+    OBJ_POLLER = 256,
 };
-#define OBJ_EVENTS (OBJ_TIMER | OBJ_WATCH | OBJ_SOFT | OBJ_DOORBELL)
+#define OBJ_EVENTS (OBJ_TIMER | OBJ_WATCH | OBJ_SOFT | OBJ_DOORBELL | OBJ_POLLER)
 
 struct obj {
     enum obj_kind kind;
@@ -71,6 +72,10 @@ struct obj {
             int fd;
             uint32_t mask;
         } watch;
+        struct {
+            int (*poll)(void *arg, uint32_t how);
+            void *arg;
+        } poller;
         struct {
             struct obj *region;
             uint64_t off;

@@ -409,6 +409,8 @@ bp_virtio_free(struct bp_virtio *dev)
         free(dev->queues[i].bounces);
         free(dev->queues[i].popped);
     }
+    if (dev->poller.v)
+        (void)dev->ev->close(dev->inst, dev->poller);
     free(dev->queues);
     if (dev->transport)
         dev->transport->free(dev);
@@ -432,6 +434,38 @@ virtio_make_bells(struct bp_virtio *dev, bp_region region, uint64_t off, uint32_
         vq->has_bell = 1;
     }
     return 0;
+}
+
+static int
+poll_queues(void *arg, uint32_t how)
+{
+    struct bp_virtio *dev = arg;
+    int found = 0;
+
+    for (uint32_t i = 0; i < dev->desc.n_queues; i++) {
+        struct bp_virtq *vq = &dev->queues[i];
+
+        if (vq->pollable && virtq_poll(vq, how)) {
+            virtio_ring_bell(dev, i);
+            found = 1;
+        }
+    }
+    return found;
+}
+
+int
+bp_virtq_pollable(struct bp_virtq *vq)
+{
+    struct bp_virtio *dev = vq->dev;
+    int err = 0;
+
+    /* Without doorbells the driver's notifications are not what the context waits for. */
+    if (!vq->has_bell || !BP_HAS(struct bp_event_if, dev->ev, poller))
+        return 0;
+    if (!dev->poller.v)
+        err = dev->ev->poller(dev->inst, poll_queues, dev, &dev->poller);
+    vq->pollable = !err;
+    return err;
 }
 
 void

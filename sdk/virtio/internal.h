@@ -100,8 +100,11 @@ struct bp_virtq {
     uint16_t used_shown; /* its index as the driver sees it */
     uint16_t num;
     uint8_t event_idx, indirect;
-    uint8_t quiet; /* the driver was asked not to notify (without EVENT_IDX) */
-    uint8_t force; /* interrupt at the next flush whatever the driver asked for */
+    uint8_t quiet;      /* the driver was asked not to notify (without EVENT_IDX) */
+    uint8_t force;      /* interrupt at the next flush whatever the driver asked for */
+    uint8_t polled;     /* somebody looks at it: the driver need not notify */
+    uint8_t pollable;   /* the device takes all there is whenever it is notified */
+    uint16_t poll_seen; /* the available index that the device was last notified of by polling */
     uint32_t generation;
     uint8_t *desc_p, *avail_p, *used_p; /* the rings' p */
     uint32_t *popped;                   /* by head: generation of the chain in flight, or 0 */
@@ -188,10 +191,11 @@ struct bp_virtio {
     uint32_t isr;
     uint16_t config_vector;
 
-    int running;   /* between start() and quiesce() */
-    int resetting; /* ops->reset said that requests are in flight */
-    int was_ready; /* ops->ready was called since the last reset */
-    int no_maps;   /* the host answered that it never maps */
+    int running;     /* between start() and quiesce() */
+    int resetting;   /* ops->reset said that requests are in flight */
+    int was_ready;   /* ops->ready was called since the last reset */
+    int no_maps;     /* the host answered that it never maps */
+    bp_event poller; /* 0: none */
 
     struct pci_side pci;
     struct mmio_side mmio;
@@ -226,6 +230,8 @@ void virtq_reset(struct bp_virtq *);
 void virtq_forget(struct bp_virtq *);
 /* 1: something is available. Asks for no notification. */
 int virtq_pending(struct bp_virtq *);
+/* For a poller, with BP_POLL_*. 1: something is there that the device has not seen. */
+int virtq_poll(struct bp_virtq *, uint32_t how);
 void virtq_read_used_index(struct bp_virtq *);
 
 /* Chains of that queue that are in flight. */

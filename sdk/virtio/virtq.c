@@ -235,6 +235,7 @@ virtq_reset(struct bp_virtq *vq)
     vq->vector = NO_VECTOR;
     vq->desc_gpa = vq->avail_gpa = vq->used_gpa = 0;
     vq->last_avail = vq->avail_seen = vq->used_next = vq->used_shown = 0;
+    vq->poll_seen = 0;
     vq->quiet = vq->force = 0;
 }
 
@@ -319,6 +320,25 @@ bp_virtq_want_notify(struct bp_virtq *vq, uint32_t on)
     return 0;
 }
 
+int
+virtq_poll(struct bp_virtq *vq, uint32_t how)
+{
+    uint16_t idx;
+
+    vq->polled = how == BP_POLL_BEGIN || (how == BP_POLL_LOOK && vq->polled);
+    if (!vq->live || how == BP_POLL_BEGIN)
+        return 0;
+    if (how == BP_POLL_END)
+        notify_on(vq);
+    if (!vq->live)
+        return 0;
+    idx = avail_load(vq, RING_IDX);
+    if (idx == vq->avail_seen || (how == BP_POLL_LOOK && idx == vq->poll_seen))
+        return 0;
+    vq->poll_seen = idx;
+    return 1;
+}
+
 /* ---- Pop and push ---- */
 
 /* Nothing more was known to be there: look, and if there is nothing ask to be told and look again,
@@ -328,7 +348,7 @@ pop_look(struct bp_virtq *vq)
 {
     int more = avail_look(vq);
 
-    if (more)
+    if (more || vq->polled)
         return more;
     notify_on(vq);
     return avail_look(vq);

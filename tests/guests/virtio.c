@@ -177,6 +177,10 @@ virtio_kick(struct virtio *dev, u32 queue)
 {
     struct vq *vq = &dev->vq[queue];
 
+    /* Ours is visible before we look whether the device wants to hear of it (2.7.13.4). */
+    __asm__ volatile("lock; addl $0, (%%esp)" : : : "memory", "cc");
+    if (*(volatile u16 *)(vq->base + 0x2000) & 1)
+        return;
     if (dev->pci)
         *(volatile u16 *)vq->notify = (u16)vq->index;
     else

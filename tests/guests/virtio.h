@@ -36,6 +36,7 @@ int virtio_find(struct virtio *dev, int pci, u32 id);
  */
 int virtio_start(struct virtio *dev, u32 features, u32 n_queues);
 void virtio_add(struct virtio *dev, u32 queue, const struct buffer *buffers, u32 n);
+/* Notifies the device, unless it has asked not to be. */
 void virtio_kick(struct virtio *dev, u32 queue);
 /* Waits for a completion; its length, or ~0 when none came in a long time. */
 u32 virtio_wait(struct virtio *dev, u32 queue);

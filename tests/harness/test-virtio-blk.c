@@ -633,6 +633,94 @@ failing_host(void)
     ok(n > 10 && n < 2000, "%u calls", n);
 }
 
+/* One read made available; 1 when the driver has to notify. */
+static int
+add_read(struct blk_call *c)
+{
+    struct bpt_sg sg[BLK_SG];
+
+    call_make(c, T_IN, 0, NULL, 0, 512);
+    if (bpt_vq_add(vq0, sg, call_sg(c, sg), 0) < 0)
+        return -1;
+    return bpt_vq_kick(vq0);
+}
+
+/* The context looks into the queue itself, and the driver need not notify. */
+static void
+polling(uint64_t features, const char *what)
+{
+    struct blk_call c[4];
+    unsigned kicks = 0, bad = 0;
+
+    be_reset();
+    if (!ok(machine("queues=2") == 0, "polling, %s", what))
+        return;
+    eq_int(bpt_look(m, BP_POLL_LOOK), 0, "no driver, no work");
+    eq_int(driver(features, 2), 0, "a driver takes it");
+    for (int i = 0; i < 4; i++)
+        call_new(&c[i], 512);
+    eq_int(bpt_look(m, BP_POLL_LOOK), 0, "an empty queue, no work");
+    eq_int(add_read(&c[0]), 1, "the driver notifies");
+    eq_int(bpt_look(m, BP_POLL_LOOK), 1, "but a look finds it first");
+    eq_int(bpt_vq_get(vq0, NULL) >= 0, 1, "and it is done");
+    bpt_pump(m);
+    bpt_look(m, BP_POLL_BEGIN);
+    (void)!add_read(&c[0]); /* its place is where notifications were last asked for */
+    bpt_pump(m);
+    bpt_look(m, BP_POLL_LOOK);
+    bpt_vq_get(vq0, NULL);
+    for (int i = 0; i < 100; i++) {
+        kicks += (unsigned)add_read(&c[0]) + (unsigned)add_read(&c[1]);
+        bad += bpt_look(m, BP_POLL_LOOK) != 1 || bpt_look(m, BP_POLL_LOOK) != 0;
+        bad += bpt_vq_get(vq0, NULL) < 0 || bpt_vq_get(vq0, NULL) < 0;
+    }
+    eq_int(kicks, 0, "from then on it never notifies");
+    eq_int(bad, 0, "and each time there is work, once");
+    eq_int(bpt_pump(m), 0, "without an event");
+    eq_int(add_read(&c[0]), 0, "what comes at the last moment without notification");
+    eq_int(bpt_look(m, BP_POLL_END), 1, "is found at the end");
+    eq_int(bpt_vq_get(vq0, NULL) >= 0, 1, "and done");
+    eq_int(add_read(&c[0]), 1, "afterwards the driver notifies again");
+    bpt_pump(m);
+    eq_int(bpt_vq_get(vq0, NULL) >= 0, 1, "and is heard");
+
+    /* A back end that is full: looking again and again would be of no use. */
+    be.depth = 1;
+    be.instant = 0;
+    bpt_look(m, BP_POLL_BEGIN);
+    for (int i = 0; i < 3; i++)
+        (void)!add_read(&c[i]);
+    bpt_pump(m);
+    bpt_look(m, BP_POLL_LOOK);
+    eq_int(bpt_look(m, BP_POLL_LOOK), 0, "what waits for a full back end is no work");
+    (void)!add_read(&c[3]);
+    (void)!bpt_look(m, BP_POLL_LOOK);
+    eq_int(bpt_look(m, BP_POLL_LOOK), 0, "nor is what comes on top");
+    for (int i = 0; i < 8; i++) {
+        serve(HELD);
+        bpt_pump(m);
+    }
+    for (int i = 0; i < 4; i++)
+        bad += bpt_vq_get(vq0, NULL) < 0;
+    eq_int(bad, 0, "it is all done in the end");
+    bpt_look(m, BP_POLL_END);
+
+    /* A reset while it polls, and a new driver. */
+    bpt_look(m, BP_POLL_BEGIN);
+    eq_int(driver(features, 1), 0, "another driver, while the context polls");
+    be.depth = HELD;
+    be.instant = 1;
+    (void)!add_read(&c[0]);
+    bpt_pump(m);
+    bpt_look(m, BP_POLL_LOOK);
+    eq_int(bpt_vq_get(vq0, NULL) >= 0, 1, "is served");
+    bpt_look(m, BP_POLL_END);
+    eq_int(add_read(&c[0]), 1, "and notifies");
+    bpt_pump(m);
+    eq_int(bpt_vq_get(vq0, NULL) >= 0, 1, "to be served");
+    finish();
+}
+
 int
 main(void)
 {
@@ -645,5 +733,7 @@ main(void)
     write_through();
     garbage();
     failing_host();
+    polling(F_ALL, "EVENT_IDX");
+    polling(F_ALL & ~(UINT64_C(1) << BP_VIRTIO_F_EVENT_IDX), "flags");
     return done_testing();
 }

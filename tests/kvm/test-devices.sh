@@ -12,7 +12,7 @@ for bus in pci mmio; do
     echo 'serial com1 { chardev = "stdio" }'
     echo "boot { kernel = \"$guests/devices.elf\" cmdline = \"$bus\" }"
     echo 'machine { memory = "64M" }'
-    echo 'iothread io { }'
+    echo 'iothread io { poll_us = 1000 }'
     echo "virtio-blk disk0 { drive = \"file:disk\" iothread = io }"
     echo 'virtio-net net0 { netdev = "user" }'
     echo 'virtio-rng rng0 { }'; } >"$tmp/$bus.conf"

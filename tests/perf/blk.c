@@ -82,6 +82,7 @@ struct disk {
     uint64_t headers, data, status; /* one of each a request */
     unsigned batch;
     int indirect, high; /* high: data above 4 GiB, headers below */
+    int polled;         /* the context looks into the queue instead of waiting for doorbells */
 };
 
 static void
@@ -138,6 +139,8 @@ disk_batch(struct disk *d, struct tally *t)
         must(bpt_vq_add(d->vq, sg, 3, d->indirect) >= 0);
     }
     t->kicks += (unsigned)bpt_vq_kick(d->vq);
+    if (d->polled)
+        must(bpt_look(d->m, BP_POLL_LOOK) == 1);
     t->events += bpt_pump(d->m);
     while (!batch_done(d))
         t->events += bpt_poll(d->m, 100);
@@ -155,6 +158,8 @@ disk_run(const char *name, struct tally *t, const char *drive, struct disk d)
     uint64_t messages;
 
     disk_open(&d, drive);
+    if (d.polled)
+        bpt_look(d.m, BP_POLL_BEGIN);
     for (unsigned i = 0; i < 4; i++)
         disk_batch(&d, &warm);
     messages = bpt_virtio_messages(d.dev, 0);
@@ -186,6 +191,12 @@ int
 blk_single(const char *name, struct tally *t)
 {
     return disk_run(name, t, NULL, (struct disk){.batch = 1, .indirect = 1});
+}
+
+int
+blk_polled(const char *name, struct tally *t)
+{
+    return disk_run(name, t, NULL, (struct disk){.batch = 1, .indirect = 1, .polled = 1});
 }
 
 /* A guest with memory on both sides of 4 GiB has the parts of a request anywhere. */

@@ -18,7 +18,7 @@ workload env >"$tmp/tally" || { cat "$tmp/tally"; exit 1; }
 sed 's/^/# /' "$tmp/tally"
 
 # ---- Kicks, interrupts and the back end's batches, as the two sides see them ------------------
-for name in blk-null-direct blk-null blk-null-single blk-null-high blk-file net-tx net-rx; do
+for name in blk-null-direct blk-null blk-null-single blk-null-polled blk-null-high blk-file net-tx net-rx; do
   grep -q "^$name units" "$tmp/tally" || { skip "$name: one interrupt a batch" 'no /dev/shm'; continue; }
   ok "$name: one interrupt a batch" is $name interrupts "$(value $name batches)"
 done
@@ -27,6 +27,8 @@ for name in blk-null-direct blk-null net-tx; do
   ok "$name: one event a batch" is $name events "$(value $name batches)"
   ok "$name: one commit a batch" is $name commits "$(value $name batches)"
 done
+ok 'blk-null-polled: a driver whose queue is looked into need not kick' is blk-null-polled kicks 0
+ok 'blk-null-polled: and no event is delivered' is blk-null-polled events 0
 ok 'net-rx: a driver that adds buffers in time need not kick' is net-rx kicks 0
 ok 'serial-out: at most two writes for a FIFO of bytes, the first of them after a pause' \
   test "$(value serial-out commits)" -le $((2 * $(value serial-out batches)))
@@ -53,7 +55,7 @@ makes() { # NAME WANTED: "call count" a line, sorted
 if command -v strace >/dev/null && strace -qq -o /dev/null true 2>/dev/null; then
   workload strace -f -qq -o "$tmp/strace" >/dev/null
   syscalls "$tmp/strace" >"$tmp/syscalls"
-  for name in blk-null-direct blk-null blk-null-single net-tx net-rx serial-out serial-in; do
+  for name in blk-null-direct blk-null blk-null-single blk-null-polled net-tx net-rx serial-out serial-in; do
     ok "$name: no system call" makes $name ''
   done
   if grep -q 'io_uring_register.* = 0' "$tmp/strace"; then
@@ -134,6 +136,7 @@ clang=$(${CC:-cc} --version 2>/dev/null | grep clang)
 most blk-null-direct 391
 most blk-null 400
 most blk-null-single 775
+most blk-null-polled 800
 most blk-null-high 455
 most blk-file 685
 most net-tx 360

@@ -28,6 +28,7 @@ static const struct scenario scenarios[] = {
     {"blk-null-direct", blk_null_direct},
     {"blk-null", blk_null},
     {"blk-null-single", blk_single},
+    {"blk-null-polled", blk_polled},
     {"blk-null-high", blk_high},
     {"blk-file", blk_file},
     {"net-tx", net_tx},

@@ -31,6 +31,7 @@ void perf_mark(const char *name);
 int blk_null(const char *name, struct tally *t);
 int blk_null_direct(const char *name, struct tally *t);
 int blk_single(const char *name, struct tally *t);
+int blk_polled(const char *name, struct tally *t);
 int blk_high(const char *name, struct tally *t);
 int blk_file(const char *name, struct tally *t);
 /* net.c */

@@ -202,6 +202,8 @@ BP_EXPORT int bpt_msi_take(struct bpt_machine *, uint64_t *ret_addr, uint32_t *r
 BP_EXPORT unsigned bpt_pump(struct bpt_machine *);
 /* The same and descriptors too; waits up to timeout_ms (-1: no limit) when nothing is there. */
 BP_EXPORT unsigned bpt_poll(struct bpt_machine *, int timeout_ms);
+/* Asks every poller once, with BP_POLL_*, which nothing else does. Returns how many had work. */
+BP_EXPORT unsigned bpt_look(struct bpt_machine *, uint32_t how);
 /* Polls until done(arg) is not 0, for ten seconds at most; returns its last value. */
 BP_EXPORT int bpt_until(struct bpt_machine *, int (*done)(void *), void *arg);
 /* Moves all clocks and fires the timers that come due, in order. */

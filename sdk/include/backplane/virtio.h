@@ -161,6 +161,12 @@ BP_EXPORT void bp_virtq_flush(struct bp_virtq *);
 /* While busy, keep the driver from notifying (a hint), or ask for it again; enabling returns 1 when
  * something is there already. */
 BP_EXPORT int bp_virtq_want_notify(struct bp_virtq *, uint32_t on);
+/*
+ * The device pops this queue until it is empty, or the device full, whenever it is notified: the
+ * context may look into the queue instead of waiting for the driver's doorbell
+ * (bp_event_if.poller). 0 also where that cannot be had. [realize]
+ */
+BP_EXPORT int bp_virtq_pollable(struct bp_virtq *);
 /* 1: the driver made it ready. */
 BP_EXPORT int bp_virtq_enabled(const struct bp_virtq *);
 BP_EXPORT uint32_t bp_virtq_index(const struct bp_virtq *);

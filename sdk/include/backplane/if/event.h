@@ -32,6 +32,13 @@ enum {
 
 #define BP_TIMER_OFF INT64_MAX
 
+/* What a poller is asked. */
+enum {
+    BP_POLL_LOOK = 1,  /* is there work? Do it. */
+    BP_POLL_BEGIN = 2, /* you will be asked often: nobody need notify us any more */
+    BP_POLL_END = 3,   /* you will not: ask to be notified again, then look once more */
+};
+
 struct bp_event_if {
     uint32_t size, flags;
     /* A one-shot timer, disarmed. [realize] */
@@ -51,9 +58,17 @@ struct bp_event_if {
     int (*watch)(bp_inst, int fd, uint32_t mask, uint32_t cookie, bp_event *ret_event);
     /* Changes what a watch waits for. [ctx] */
     int (*modify)(bp_inst, bp_event, uint32_t mask);
-    /* Removes a timer, watch, soft event or doorbell: event() is not called for it any more. [ctx]
-     */
+    /* Removes a timer, watch, soft event, doorbell or poller: it is not called any more. [ctx] */
     int (*close)(bp_inst, bp_event);
+    /*
+     * A context that has been busy may look for work in memory for some microseconds before it
+     * waits for descriptors (see `iothread` in backplane.conf(5)). poll() is then asked, with
+     * BP_POLL_*: it looks into memory (the index of a ring, say), with no system call, does what
+     * event() would do if there is something, and returns 1 if there was. Between BEGIN and END it
+     * may be asked any number of times, or never; contexts that never wait so never ask, so a
+     * poller stands beside a watch or doorbell, not in its place. [realize]; poll() is [ctx]
+     */
+    int (*poller)(bp_inst, int (*poll)(void *arg, uint32_t how), void *arg, bp_event *ret_event);
 };
 
 #endif
