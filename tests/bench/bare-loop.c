@@ -3,8 +3,9 @@
  * bare-loop - the least that can run a guest: the measure for what a hypervisor adds.
  *
  * It opens KVM, gives it memory and one processor, loads a 32-bit ELF file at its PVH entry, and
- * runs KVM_RUN in a loop; a byte written to COM1 goes to standard output, every other exit is
- * dropped. No interrupt controller, no thread, no device. It never ends by itself.
+ * runs KVM_RUN in a loop; a byte written to COM1 goes to standard output, every other access to a
+ * port or to memory that is not there is dropped. No interrupt controller, no thread, no device. It
+ * never ends by itself.
  */
 #include <elf.h>
 #include <err.h>
@@ -128,6 +129,8 @@ main(int argc, char **argv)
             err(1, "KVM_RUN");
         if (run->exit_reason == KVM_EXIT_HLT)
             pause();
+        if (run->exit_reason == KVM_EXIT_MMIO)
+            continue;
         if (run->exit_reason != KVM_EXIT_IO)
             errx(1, "exit reason %u", run->exit_reason);
         if (run->io.port == COM1 && write(1, (uint8_t *)run + run->io.data_offset, 1) != 1)
