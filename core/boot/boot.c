@@ -50,6 +50,16 @@ open_all(struct boot *boot, const struct boot_config *config, GError **error)
     return TRUE;
 }
 
+/* A file that is too short or cannot be read is found out when it is loaded. */
+static bool
+looks_like_linux(const struct boot_file *kernel)
+{
+    uint8_t head[1024];
+
+    return kernel->size >= sizeof head && boot_file_read(kernel, 0, head, sizeof head, NULL) &&
+           bzimage_probe(head, sizeof head);
+}
+
 struct boot *
 boot_new(const struct boot_config *config, struct memory *mem, GError **error)
 {
@@ -65,7 +75,14 @@ boot_new(const struct boot_config *config, struct memory *mem, GError **error)
         boot_free(boot);
         return NULL;
     }
+    boot->is_linux = config->kernel && looks_like_linux(&boot->kernel);
     return boot;
+}
+
+bool
+boot_is_linux(const struct boot *boot)
+{
+    return boot->is_linux;
 }
 
 void

@@ -75,6 +75,8 @@ struct boot;
 struct boot *boot_new(const struct boot_config *config, struct memory *mem, GError **error)
     __attribute__((warn_unused_result));
 void boot_free(struct boot *boot);
+/* The kernel looks like a Linux bzImage: it takes what it has to know from ACPI. */
+bool boot_is_linux(const struct boot *boot);
 
 /*
  * Load. The RAM that e820 says is free is used; RAM need not be zero before. rsdp is the guest

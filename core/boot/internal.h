@@ -82,6 +82,7 @@ struct boot {
     struct boot_file kernel, initrd, firmware;
     struct boot_blob *modules;
     unsigned n_modules;
+    bool is_linux;
     struct memory_region *rom;
 };
 

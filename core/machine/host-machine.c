@@ -35,7 +35,8 @@ machine_info(bp_inst id, struct bp_machine_info *ret_info)
     info.gsis = VM_GSIS;
     info.lapic_base = VM_LAPIC_BASE;
     info.ioapic_base = VM_IOAPIC_BASE;
-    info.flags = m->config->boot.firmware ? BP_MACHINE_FIRMWARE : 0;
+    info.flags = (m->config->boot.firmware ? (uint32_t)BP_MACHINE_FIRMWARE : 0) |
+                 (boot_is_linux(m->boot) ? (uint32_t)BP_MACHINE_LINUX : 0);
     size = ret_info->size;
     memcpy(ret_info, &info, MIN(size, sizeof info));
     ret_info->size = size;

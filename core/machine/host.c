@@ -22,12 +22,8 @@ host_query(bp_inst id, const char *iface, uint32_t min_size)
     const void *const tables[] = {host_mem(), host_ram(),   host_io(),
                                   host_irq(), host_event(), host_machine()};
 
-    struct instance *inst = instance_of(id);
-
-    if (!inst || !iface)
+    if (!instance_of(id) || !iface)
         return NULL;
-    if (strcmp(iface, BP_IF_RAM) == 0)
-        inst->machine->wants_ram = TRUE;
     for (unsigned i = 0; i < G_N_ELEMENTS(served); i++)
         if (strcmp(iface, served[i].iface) == 0)
             return min_size <= served[i].size ? tables[i] : NULL;

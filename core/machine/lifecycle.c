@@ -105,19 +105,13 @@ realize(struct instance *inst, GError **error)
 }
 
 gboolean
-lifecycle_create(struct machine *m, GError **error)
+lifecycle_build(struct machine *m, GError **error)
 {
     if (!instances_new(m, error) || !find_order(m, error))
         return FALSE;
     for (unsigned i = 0; i < m->n_instances; i++)
         if (!create(m->instances[m->order[i]], error))
             return FALSE;
-    return TRUE;
-}
-
-gboolean
-lifecycle_realize(struct machine *m, GError **error)
-{
     for (unsigned i = 0; i < m->n_instances; i++)
         if (!realize(m->instances[m->order[i]], error))
             return FALSE;

@@ -51,8 +51,7 @@ struct machine {
     struct bus_reader **readers;
     unsigned n_vcpus;
 
-    gboolean wants_ram; /* an instance asked for bp.ram/1: it may add memory in realize() */
-    gboolean stuck;     /* I/O that did not finish may still reach guest memory: nothing is freed */
+    gboolean stuck; /* I/O that did not finish may still reach guest memory: nothing is freed */
     struct instance *shadow_owner; /* who switches RAM below 1 MiB; NULL: nobody */
 
     uint64_t mmio32_end; /* under published_lock: claims lower it */
@@ -81,8 +80,7 @@ gboolean machine_request(struct machine *m, uint32_t what, uint32_t arg);
 void machine_fault(struct machine *m, char *text);
 
 /* lifecycle.c: all instances, in dependency order or its reverse. */
-gboolean lifecycle_create(struct machine *m, GError **error) __attribute__((warn_unused_result));
-gboolean lifecycle_realize(struct machine *m, GError **error) __attribute__((warn_unused_result));
+gboolean lifecycle_build(struct machine *m, GError **error) __attribute__((warn_unused_result));
 /* FALSE without an error: something was requested while an instance was not ready to start yet. */
 gboolean lifecycle_start(struct machine *m, GError **error) __attribute__((warn_unused_result));
 /* FALSE: an instance would not stop within the time limit; it must not be destroyed. */

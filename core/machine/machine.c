@@ -153,21 +153,30 @@ init_boot(struct machine *m, GError **error)
     return m->boot != NULL;
 }
 
-/*
- * A memory slot that comes soon after the chips makes the kernel wait for milliseconds, so the
- * chips and what follows them are begun only when no more slots will come.
- */
+/* Will a device add memory of its own? */
+static gboolean
+more_slots_come(const struct machine *m)
+{
+    for (unsigned i = 0; i < m->config->n_instances; i++) {
+        const char *const *needs = m->config->instances[i]->cls->c.needs;
+
+        for (; needs && *needs; needs++)
+            if (strcmp(*needs, BP_IF_RAM) == 0)
+                return TRUE;
+    }
+    return m->config->boot.firmware != NULL;
+}
+
+/* A memory slot that comes soon after the chips makes the kernel wait for milliseconds, so the
+ * chips and what follows them are begun when no more slots will come. */
 static gboolean
 build_instances(struct machine *m, GError **error)
 {
-    gboolean more_slots;
+    gboolean more_slots = more_slots_come(m);
 
-    if (!lifecycle_create(m, error))
-        return FALSE;
-    more_slots = m->wants_ram || m->config->boot.firmware;
     if (m->vm && !more_slots)
         vm_begin_cpus(m->vm, m->config->machine.cpus);
-    if (!lifecycle_realize(m, error) || !init_boot(m, error))
+    if (!init_boot(m, error) || !lifecycle_build(m, error))
         return FALSE;
     if (m->vm && more_slots)
         vm_begin_cpus(m->vm, m->config->machine.cpus);

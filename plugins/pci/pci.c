@@ -76,13 +76,24 @@ pci_take_window(struct pci_bus *bus, uint64_t len, bool firmware)
     return 0;
 }
 
+/* Linux looks at the window only where there are no ports, and then needs half the exits; without
+ * ACPI nothing would tell it of the window. */
+static bool
+pci_needs_ports(const struct pci_bus *bus, bool ecam)
+{
+    struct bp_link link = {.size = sizeof link};
+
+    return !ecam || !(bus->info.flags & BP_MACHINE_LINUX) ||
+           bus->host->link(bus->inst, NULL, BP_IF_ACPI, BP_UPTO(struct bp_acpi_if, table), &link);
+}
+
 static int
 pci_realize(void *self)
 {
     struct pci_bus *bus = self;
     struct bp_value ecam = {.size = sizeof ecam}, window = {.size = sizeof window};
-    struct bp_value chipset = {.size = sizeof chipset};
-    bool firmware, want_ecam;
+    struct bp_value chipset = {.size = sizeof chipset}, ports = {.size = sizeof ports};
+    bool firmware, want_ecam, want_ports;
     int err;
 
     if ((err = pci_services(bus)))
@@ -90,6 +101,7 @@ pci_realize(void *self)
     bus->info.size = sizeof bus->info;
     if ((err = bus->machine->info(bus->inst, &bus->info)) ||
         (err = bus->host->prop(bus->inst, "ecam", &ecam)) ||
+        (err = bus->host->prop(bus->inst, "ports", &ports)) ||
         (err = bus->host->prop(bus->inst, "chipset", &chipset)) ||
         (err = bus->host->prop(bus->inst, "window", &window)))
         return err;
@@ -102,9 +114,11 @@ pci_realize(void *self)
     firmware = bus->info.flags & BP_MACHINE_FIRMWARE;
     bus->i440fx = chipset.n ? chipset.i == PCI_CHIPSET_I440FX : firmware;
     want_ecam = ecam.n ? ecam.i != 0 : !bus->i440fx;
+    want_ports = ports.n ? ports.i != 0 : pci_needs_ports(bus, want_ecam);
     if (bus->i440fx && !BP_HAS(struct bp_machine_if, bus->machine, shadow))
         return bus->host->fail(bus->inst, BP_E_NOTSUP, "chipset i440fx needs a newer core");
-    if ((err = pci_ports_realize(bus)) || (want_ecam && (err = pci_ecam_realize(bus))) ||
+    if ((err = pci_ports_realize(bus, want_ports)) ||
+        (want_ecam && (err = pci_ecam_realize(bus))) ||
         (err = pci_take_window(bus, (uint64_t)window.i, firmware)) ||
         (err = pci_chipset_realize(bus)))
         return err;
@@ -174,6 +188,10 @@ static const struct bp_prop pci_props[] = {
      .type = BP_BOOL,
      .name = "ecam",
      .help = "also give a memory-mapped window to configuration space; yes unless i440fx"},
+    {.size = sizeof(struct bp_prop),
+     .type = BP_BOOL,
+     .name = "ports",
+     .help = "give the ports 0xcf8 and 0xcfc; yes unless a Linux kernel is told of the window"},
     {.size = sizeof(struct bp_prop),
      .type = BP_SIZE,
      .name = "window",

@@ -175,7 +175,8 @@ pci_gsi(const struct pci_bus *bus, uint32_t slot, uint32_t pin)
 }
 
 /* ports.c */
-int pci_ports_realize(struct pci_bus *bus) __attribute__((warn_unused_result));
+/* config false: only the reset control register. */
+int pci_ports_realize(struct pci_bus *bus, bool config) __attribute__((warn_unused_result));
 int pci_ecam_realize(struct pci_bus *bus) __attribute__((warn_unused_result));
 
 /* config.c; the access lies within PCI_CONFIG_SIZE */

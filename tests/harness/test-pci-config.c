@@ -74,6 +74,22 @@ test_ports(void)
 }
 
 static void
+test_no_ports(void)
+{
+    struct bpt_machine *m = pci_machine("ports=false");
+
+    ok(!bpt_realize_all(m) && !bpt_start(m), "starts without the ports");
+    bpt_out(m, 0xcf8, 4, 0x80000000);
+    eq_int(bpt_in(m, 0xcf8, 4), 0xffffffff, "a probe for mechanism 1 does not find it");
+    eq_int(bpt_in(m, 0xcfc, 4), 0xffffffff, "nor data");
+    eq_int(bpt_mmio_read(m, ecam_at(m, 0, 0), 4), 0x00081b36, "the window has it all");
+    eq_int(bpt_in(m, 0xcf9, 1), 0, "the reset control register is there");
+    bpt_out(m, 0xcf9, 1, 0x06);
+    eq_int(bpt_requested(m, NULL), BP_REQ_RESET, "and resets");
+    eq_int(bpt_free(m), 0, "no problems");
+}
+
+static void
 test_ecam(void)
 {
     struct bpt_machine *m = pci_machine("");
@@ -345,6 +361,7 @@ main(void)
 {
     test_bridge();
     test_ports();
+    test_no_ports();
     test_ecam();
     test_header();
     test_capabilities();

@@ -25,6 +25,7 @@ struct bp_machine_info {
 /* bp_machine_info.flags */
 enum {
     BP_MACHINE_FIRMWARE = 1, /* boots a firmware image, not a kernel */
+    BP_MACHINE_LINUX = 2,    /* boots a Linux bzImage: a kernel that goes by the ACPI tables */
 };
 
 /* One range of map(): RAM is type 1, the others are BP_E820_*. */
