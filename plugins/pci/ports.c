@@ -26,7 +26,7 @@ ports_read(void *self, uint32_t id, uint64_t off, uint32_t width)
     struct pci_bus *bus = self;
     struct pci_fn *fn;
 
-    off += id; /* where the region begins */
+    (void)id;
     if (off == 0 && width == 4)
         return bus->address;
     if (off == PCI_PORT_RESET && width == 1)
@@ -37,6 +37,17 @@ ports_read(void *self, uint32_t id, uint64_t off, uint32_t width)
     if (!fn)
         return pci_ones(width);
     return pci_config_read(fn, (bus->address & 0xfc) + (uint32_t)(off - PCI_PORT_DATA), width);
+}
+
+/* Without configuration ports. The dword is one region still: a write to all of it, as systems make
+ * that look for the ports, must not reach the register as four bytes. */
+static uint64_t
+reset_read(void *self, uint32_t id, uint64_t off, uint32_t width)
+{
+    struct pci_bus *bus = self;
+
+    (void)id;
+    return off == PCI_PORT_RESET && width == 1 ? bus->reset_control : pci_ones(width);
 }
 
 /* The processor is reset by the 0 -> 1 edge of the reset bit, warm or cold as the others say; here
@@ -57,7 +68,7 @@ ports_write(void *self, uint32_t id, uint64_t off, uint64_t val, uint32_t width)
     struct pci_bus *bus = self;
     struct pci_fn *fn;
 
-    off += id;
+    (void)id;
     if (off == 0 && width == 4) {
         bus->address = (uint32_t)val & PCI_ADDRESS_BITS;
         return;
@@ -111,6 +122,20 @@ ecam_write(void *self, uint32_t id, uint64_t off, uint64_t val, uint32_t width)
         pci_config_write(fn, reg, val, width);
 }
 
+static void
+reset_write(void *self, uint32_t id, uint64_t off, uint64_t val, uint32_t width)
+{
+    (void)id;
+    if (off == PCI_PORT_RESET && width == 1)
+        ports_reset_control(self, (uint8_t)val);
+}
+
+static const struct bp_region_ops reset_ops = {
+    .size = sizeof reset_ops,
+    .read = reset_read,
+    .write = reset_write,
+};
+
 static const struct bp_region_ops ports_ops = {
     .size = sizeof ports_ops,
     .read = ports_read,
@@ -128,16 +153,15 @@ pci_ports_realize(struct pci_bus *bus, bool config)
 {
     const struct bp_region_desc desc = {
         .size = sizeof desc,
-        .id = config ? 0 : PCI_PORT_RESET,
         .kind = BP_REGION_PIO,
-        .len = config ? PCI_PORT_LEN : 1,
+        .len = config ? PCI_PORT_LEN : PCI_PORT_DATA,
         .name = config ? "config" : "reset control",
-        .ops = &ports_ops,
+        .ops = config ? &ports_ops : &reset_ops,
     };
     bp_region region;
     int err = bus->io->region(bus->inst, &desc, &region);
 
-    return err ? err : bus->io->place(bus->inst, region, PCI_PORT_BASE + desc.id);
+    return err ? err : bus->io->place(bus->inst, region, PCI_PORT_BASE);
 }
 
 int

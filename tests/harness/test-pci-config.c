@@ -83,6 +83,8 @@ test_no_ports(void)
     eq_int(bpt_in(m, 0xcf8, 4), 0xffffffff, "a probe for mechanism 1 does not find it");
     eq_int(bpt_in(m, 0xcfc, 4), 0xffffffff, "nor data");
     eq_int(bpt_mmio_read(m, ecam_at(m, 0, 0), 4), 0x00081b36, "the window has it all");
+    bpt_out(m, 0xcf8, 4, 0x80000600);
+    eq_int(bpt_requested(m, NULL), 0, "nor does looking for devices reset");
     eq_int(bpt_in(m, 0xcf9, 1), 0, "the reset control register is there");
     bpt_out(m, 0xcf9, 1, 0x06);
     eq_int(bpt_requested(m, NULL), BP_REQ_RESET, "and resets");
