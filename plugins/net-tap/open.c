@@ -6,6 +6,7 @@
 #include <backplane/log.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/if_tun.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -173,6 +174,18 @@ take_descriptors(struct tap *tap)
     return err;
 }
 
+/* A limit on what is under way is there only when somebody set one. */
+static void
+probe_limit(struct tap *tap)
+{
+    int bytes = 0;
+
+    tap->never_full = true;
+    for (uint32_t i = 0; i < tap->n_queues; i++)
+        if (ioctl(tap->queue[i].fd, TUNGETSNDBUF, &bytes) < 0 || bytes != INT_MAX)
+            tap->never_full = false;
+}
+
 /* Kernels since 6.2 lack UFO, older ones have no checksum without it: find out by trying. */
 static void
 probe_offloads(struct tap *tap)
@@ -212,6 +225,8 @@ tap_open(struct tap *tap)
         err = open_by_name(tap, v.s);
     else
         err = tap->host->fail(tap->inst, BP_E_INVAL, "needs ifname = \"NAME\" or fd = { N }");
+    if (!err)
+        probe_limit(tap);
     /* A check leaves the interface as it is: another program may use a queue of it. */
     if (!err && !(tap->host->flags & BP_HOST_CHECK))
         probe_offloads(tap);

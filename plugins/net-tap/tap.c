@@ -1,111 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * tap.c - net-tap: packets to and from a tap interface of the host.
- *
- * The kernel's header in front of each packet is the device's own (struct bp_net_hdr), so checksums
- * and segmentation pass through and a packet is one readv() or writev().
+ * tap.c - net-tap: the class, bp.net/1, events.
  */
 #include <backplane/log.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "tap.h"
-
-/* Packets that one turn reads before the other users of the event context get theirs. */
-#define TURN 64
-
-static void
-set_watch(struct tap *tap, struct queue *q)
-{
-    bool want_read = q->enabled && !q->rx_blocked && !q->taken;
-    uint32_t mask = (want_read ? (uint32_t)BP_EV_READ : 0u) |
-                    (q->tx_blocked && !q->taken ? (uint32_t)BP_EV_WRITE : 0u);
-
-    /* While somebody else reads it, we still want to hear of its end. */
-    bool wanted = tap->running && !tap->down && tap->client && (mask || q->taken);
-
-    /* A watch for nothing would still report an interface that was deleted, for ever. */
-    if (!wanted && q->watched) {
-        tap->ev->close(tap->inst, q->watch);
-        q->watched = false;
-    } else if (wanted && !q->watched) {
-        q->watched = tap->ev->watch(tap->inst, q->fd, mask,
-                                    COOKIE_QUEUE + (uint32_t)(q - tap->queue), &q->watch) == 0;
-    } else if (wanted && mask != q->mask) {
-        tap->ev->modify(tap->inst, q->watch, mask);
-    }
-    q->mask = mask;
-}
-
-/* Forgets what was read and what waits. */
-static void
-clear_queue(struct queue *q)
-{
-    q->held = 0;
-    q->rx_blocked = q->tx_blocked = false;
-}
-
-static void
-interface_gone(struct tap *tap)
-{
-    if (tap->down)
-        return;
-    tap->down = true;
-    bp_logf(tap->host, tap->inst, BP_LOG_ERR, "tap interface %s is gone; the link is down",
-            tap->name);
-    for (uint32_t i = 0; i < tap->n_queues; i++)
-        set_watch(tap, &tap->queue[i]);
-    if (tap->client && BP_HAS(struct bp_net_client, tap->client, changed))
-        tap->client->changed(tap->client->user);
-}
-
-/* 0: taken or dropped; BP_E_AGAIN: the device has no buffer. */
-static int
-hand_over(struct tap *tap, struct queue *q)
-{
-    struct bp_iovec iov = {q->buf, q->held};
-    int err;
-
-    err = tap->client->receive(tap->client->user, (uint32_t)(q - tap->queue), &iov, 1, q->held);
-    q->rx_blocked = err == BP_E_AGAIN;
-    if (!q->rx_blocked)
-        q->held = 0;
-    return q->rx_blocked ? BP_E_AGAIN : 0;
-}
-
-static void
-read_queue(struct tap *tap, struct queue *q)
-{
-    unsigned n = 0;
-
-    while (n < TURN && q->enabled && !q->taken && tap->client) {
-        ssize_t got;
-
-        if (!q->held) {
-            got = read(q->fd, q->buf, PACKET_MAX);
-            if (got < 0 && errno == EINTR)
-                continue;
-            if (got < 0 && errno == EINVAL) {
-                n++; /* one packet that has no virtio header: the kernel has dropped it */
-                continue;
-            }
-            if (got < 0 && errno != EAGAIN)
-                interface_gone(tap);
-            if (got <= 0)
-                break;
-            q->held = (uint32_t)got;
-        }
-        if (hand_over(tap, q) == BP_E_AGAIN)
-            break;
-        n++;
-    }
-    if (n && tap->client && BP_HAS(struct bp_net_client, tap->client, received))
-        tap->client->received(tap->client->user, (uint32_t)(q - tap->queue));
-    set_watch(tap, q);
-}
 
 static void
 net_tap_event(void *self, uint32_t cookie, uint32_t mask)
@@ -118,7 +19,7 @@ net_tap_event(void *self, uint32_t cookie, uint32_t mask)
     if (cookie == COOKIE_AGAIN) {
         for (uint32_t i = 0; i < tap->n_queues; i++)
             if (!tap->queue[i].rx_blocked)
-                read_queue(tap, &tap->queue[i]);
+                queue_read(tap, &tap->queue[i]);
         return;
     }
     if (cookie - COOKIE_QUEUE >= tap->n_queues)
@@ -130,8 +31,8 @@ net_tap_event(void *self, uint32_t cookie, uint32_t mask)
             tap->client->sendable(tap->client->user, cookie - COOKIE_QUEUE);
     }
     if (q->taken && mask & (BP_EV_ERROR | BP_EV_HANGUP))
-        interface_gone(tap);
-    read_queue(tap, q);
+        queue_gone(tap);
+    queue_read(tap, q);
 }
 
 static int
@@ -159,7 +60,7 @@ net_tap_attach(void *be, const struct bp_net_client *client)
         return BP_E_BUSY;
     tap->client = client;
     for (uint32_t i = 0; i < tap->n_queues; i++)
-        set_watch(tap, &tap->queue[i]);
+        queue_watch(tap, &tap->queue[i]);
     return 0;
 }
 
@@ -180,9 +81,9 @@ net_tap_set_queues(void *be, uint32_t n)
             if (err && err != -EINVAL)
                 return err;
             q->enabled = i < n;
-            clear_queue(q);
+            queue_clear(q);
         }
-        set_watch(tap, q);
+        queue_watch(tap, q);
     }
     return 0;
 }
@@ -201,37 +102,20 @@ static int
 net_tap_send(void *be, uint32_t queue, const struct bp_iovec *iov, uint32_t n_iov, uint64_t len)
 {
     struct tap *tap = be;
-    struct iovec to[1025];
-    struct queue *q;
-    ssize_t done;
 
     (void)len;
-    if (queue >= tap->n_queues || tap->down || n_iov > sizeof to / sizeof *to)
+    if (queue >= tap->n_queues || tap->down)
         return 0;
-    q = &tap->queue[queue];
-    for (uint32_t i = 0; i < n_iov; i++) {
-        to[i].iov_base = iov[i].base;
-        to[i].iov_len = iov[i].len;
-    }
-    do
-        done = writev(q->fd, to, (int)n_iov);
-    while (done < 0 && errno == EINTR);
-    if (done < 0 && errno == EAGAIN) {
-        q->tx_blocked = true;
-        set_watch(tap, q);
-        return BP_E_AGAIN;
-    }
-    /* EINVAL: the kernel refuses this packet; EIO: the interface is not up. Both only drop it. */
-    if (done < 0 && errno == EBADFD)
-        interface_gone(tap);
-    return 0;
+    return queue_send(tap, &tap->queue[queue], iov, n_iov);
 }
 
 static void
 net_tap_commit(void *be, uint32_t queue)
 {
-    (void)be; /* every packet was its own system call already */
-    (void)queue;
+    struct tap *tap = be;
+
+    if (queue < tap->n_queues)
+        queue_commit(tap, &tap->queue[queue]);
 }
 
 static void
@@ -246,7 +130,7 @@ net_tap_ready(void *be, uint32_t queue)
     if (!q->rx_blocked)
         return;
     q->rx_blocked = false;
-    set_watch(tap, q);
+    queue_watch(tap, q);
     /* The packet that is held is no event of the descriptor's. */
     if (tap->running)
         tap->ev->kick(tap->inst, tap->again);
@@ -262,8 +146,8 @@ net_tap_take_fd(void *be, uint32_t queue, uint32_t taken)
         return BP_E_RANGE;
     q = &tap->queue[queue];
     q->taken = taken;
-    clear_queue(q);
-    set_watch(tap, q);
+    queue_clear(q);
+    queue_watch(tap, q);
     return q->fd;
 }
 
@@ -298,7 +182,7 @@ net_tap_realize(void *self)
         return err;
     for (uint32_t i = 0; i < tap->n_queues; i++) {
         tap->queue[i].enabled = true;
-        tap->queue[i].buf = malloc(PACKET_MAX);
+        tap->queue[i].buf = malloc((size_t)RX_BATCH * PACKET_MAX);
         if (!tap->queue[i].buf)
             return BP_E_NOMEM;
     }
@@ -312,7 +196,7 @@ net_tap_start(void *self)
 
     tap->running = true;
     for (uint32_t i = 0; i < tap->n_queues; i++)
-        set_watch(tap, &tap->queue[i]);
+        queue_watch(tap, &tap->queue[i]);
     tap->ev->kick(tap->inst, tap->again);
     return 0;
 }
@@ -324,7 +208,7 @@ net_tap_quiesce(void *self)
 
     tap->running = false;
     for (uint32_t i = 0; i < tap->n_queues; i++)
-        set_watch(tap, &tap->queue[i]);
+        queue_watch(tap, &tap->queue[i]);
     return 0;
 }
 
@@ -335,7 +219,7 @@ net_tap_reset(void *self, uint32_t kind)
 
     (void)kind;
     for (uint32_t i = 0; i < tap->n_queues; i++)
-        clear_queue(&tap->queue[i]);
+        queue_clear(&tap->queue[i]);
 }
 
 static const void *
@@ -362,6 +246,7 @@ net_tap_destroy(void *self)
 {
     struct tap *tap = self;
 
+    batch_close(tap);
     tap_close(tap);
     for (unsigned i = 0; i < QUEUES_MAX; i++)
         free(tap->queue[i].buf);

@@ -136,7 +136,6 @@ net_notify(void *self, struct bp_virtq *vq, uint32_t index)
 static void
 to_power_on(struct net *net)
 {
-    tx_reset(net);
     filter_reset(&net->filter, net->config_mac);
     /* Should the back end fail, its interface is gone: ours is at power-on all the same. */
     (void)net_set_rx_offloads(net, 0);
@@ -349,6 +348,7 @@ net_realize(void *self)
         return err;
     filter_reset(&net->filter, net->config_mac);
     net->client = (struct bp_net_client){.size = sizeof net->client,
+                                         .flags = BP_NET_CLIENT_KEEPS,
                                          .user = net,
                                          .receive = rx_receive,
                                          .received = rx_received,
@@ -378,7 +378,6 @@ net_quiesce(void *self)
     struct net *net = self;
 
     vhost_stop(net);
-    tx_park(net);
     return bp_virtio_quiesce(net->vdev);
 }
 

@@ -55,12 +55,21 @@ struct filter {
     uint8_t vlans[4096 / 8];
 };
 
-struct tx {
-    bool pending; /* a chain that the back end had no room for: still in `chain` */
+/* Packets that the back end gets before one commit(), and room for the iovecs of as many. */
+#define TX_BATCH 32u
+#define TX_IOVS  (2u * BP_VIRTIO_QUEUE_MAX + TX_BATCH)
+
+struct tx_packet {
     struct bp_virtq_chain chain;
     struct bp_net_hdr hdr;
-    struct bp_iovec *iov; /* the header, then what follows it in the chain */
-    uint32_t n_iov;
+};
+
+/* Empty between two calls of tx_run(). */
+struct tx {
+    uint32_t n, used; /* packets, and entries of both arrays */
+    struct tx_packet packet[TX_BATCH];
+    struct bp_iovec *chain_iov; /* the chains' */
+    struct bp_iovec *iov;       /* what the back end gets: the header, then what follows it */
 };
 
 struct vhost; /* vhost.c's */
@@ -102,11 +111,6 @@ void rx_fini(struct net *net);
 int tx_init(struct net *net);
 void tx_fini(struct net *net);
 void tx_run(struct net *net, uint32_t pair);
-/* Gives a waiting chain back to the queue, so that no mapping is held. */
-void tx_park(struct net *net);
-void tx_park_pair(struct net *net, uint32_t pair);
-/* Forgets waiting chains: the driver reset the device. */
-void tx_reset(struct net *net);
 
 /* ctrl.c */
 void ctrl_run(struct net *net, struct bp_virtq *vq);

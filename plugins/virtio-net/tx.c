@@ -3,7 +3,8 @@
  * tx.c - packets from the transmit queues to the back end (5.1.6.2).
  *
  * The frame goes to the back end from where the driver put it; only the header is copied, checked,
- * and handed over as our copy, because the driver could change it after the check.
+ * and handed over as our copy, because the driver could change it after the check. Chains are given
+ * back to the driver after the back end's commit(), until when it may read from them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +28,14 @@ tx_init(struct net *net)
     for (uint32_t i = 0; i < net->max_pairs; i++) {
         struct tx *tx = &net->tx[i];
 
-        tx->chain.size = sizeof tx->chain;
-        tx->chain.cap_iov = BP_VIRTIO_QUEUE_MAX;
-        tx->chain.iov = calloc(BP_VIRTIO_QUEUE_MAX, sizeof *tx->chain.iov);
-        tx->iov = calloc(BP_VIRTIO_QUEUE_MAX + 1, sizeof *tx->iov);
-        if (!tx->chain.iov || !tx->iov)
+        tx->chain_iov = calloc(TX_IOVS, sizeof *tx->chain_iov);
+        tx->iov = calloc(TX_IOVS, sizeof *tx->iov);
+        if (!tx->chain_iov || !tx->iov)
             return BP_E_NOMEM;
+        for (uint32_t j = 0; j < TX_BATCH; j++) {
+            tx->packet[j].chain.size = sizeof tx->packet[j].chain;
+            tx->packet[j].chain.cap_iov = BP_VIRTIO_QUEUE_MAX;
+        }
     }
     return 0;
 }
@@ -41,19 +44,17 @@ void
 tx_fini(struct net *net)
 {
     for (uint32_t i = 0; i < PAIRS_MAX; i++) {
-        free(net->tx[i].chain.iov);
+        free(net->tx[i].chain_iov);
         free(net->tx[i].iov);
     }
 }
 
 /* Whether the header is one that a back end may act on, and clears what it need not know. */
 static bool
-header_good(const struct net *net, struct bp_net_hdr *hdr, uint64_t frame_len)
+offload_good(const struct net *net, struct bp_net_hdr *hdr, uint64_t frame_len)
 {
     uint64_t features = bp_virtio_features(net->vdev), need;
 
-    hdr->flags &= BP_NET_HDR_NEEDS_CSUM;
-    hdr->num_buffers = 0;
     if (hdr->flags & BP_NET_HDR_NEEDS_CSUM) {
         if (!(features & BIT(F_CSUM)) ||
             (uint64_t)hdr->csum_start + hdr->csum_offset + 2 > frame_len)
@@ -83,59 +84,77 @@ header_good(const struct net *net, struct bp_net_hdr *hdr, uint64_t frame_len)
            (hdr->flags & BP_NET_HDR_NEEDS_CSUM);
 }
 
-/* tx->iov: our header, then the chain without its first HDR_LEN bytes. */
-static void
-build(struct tx *tx)
+static inline bool
+header_good(const struct net *net, struct bp_net_hdr *hdr, uint64_t frame_len)
 {
+    hdr->flags &= BP_NET_HDR_NEEDS_CSUM;
+    hdr->num_buffers = 0;
+    if (hdr->flags || hdr->gso_type & ~GSO_ECN)
+        return offload_good(net, hdr, frame_len);
+    *hdr = (struct bp_net_hdr){0};
+    return true;
+}
+
+/* At iov: our header, then the chain, which is longer, without its first HDR_LEN bytes. Returns the
+ * entries. */
+static inline uint32_t
+build(struct tx_packet *p, struct bp_iovec *iov)
+{
+    const struct bp_iovec *from = p->chain.iov, *end = from + p->chain.n_out;
+    struct bp_iovec *to = iov;
     uint64_t skip = HDR_LEN;
 
-    tx->iov[0].base = &tx->hdr;
-    tx->iov[0].len = HDR_LEN;
-    tx->n_iov = 1;
-    for (uint32_t i = 0; i < tx->chain.n_out; i++) {
-        const struct bp_iovec *from = &tx->chain.iov[i];
-
-        if (skip >= from->len) {
-            skip -= from->len;
-            continue;
-        }
-        tx->iov[tx->n_iov].base = (uint8_t *)from->base + skip;
-        tx->iov[tx->n_iov++].len = from->len - skip;
-        skip = 0;
-    }
+    *to++ = (struct bp_iovec){&p->hdr, HDR_LEN};
+    for (; skip >= from->len; from++)
+        skip -= from->len;
+    *to++ = (struct bp_iovec){(uint8_t *)from->base + skip, from->len - skip};
+    for (from++; from < end; from++)
+        *to++ = *from;
+    return (uint32_t)(to - iov);
 }
 
 /* The chain is longer than the header. */
 static void
-copy_header(struct tx *tx)
+copy_header(struct tx_packet *p)
 {
-    if (tx->chain.iov[0].len >= HDR_LEN) {
-        memcpy(&tx->hdr, tx->chain.iov[0].base, HDR_LEN);
+    if (p->chain.iov[0].len >= HDR_LEN) {
+        memcpy(&p->hdr, p->chain.iov[0].base, HDR_LEN);
         __asm__ volatile("" ::: "memory"); /* a copy; the compiler must not look again */
     } else {
-        bp_virtq_copy_out(&tx->chain, 0, &tx->hdr, HDR_LEN);
+        bp_virtq_copy_out(&p->chain, 0, &p->hdr, HDR_LEN);
     }
 }
 
-/* 0: the chain is finished with, sent or dropped; BP_E_AGAIN: it waits. */
+/* 0: the back end has it, or it was dropped; BP_E_AGAIN: the back end is full. */
 static int
-send_chain(struct net *net, uint32_t pair)
+send_packet(struct net *net, uint32_t pair, struct tx_packet *p, struct bp_iovec *iov)
+{
+    uint64_t len = p->chain.out_len;
+    uint32_t n;
+
+    if (len <= HDR_LEN || len > HDR_LEN + FRAME_MAX || !net->link_up)
+        return 0;
+    copy_header(p);
+    if (!header_good(net, &p->hdr, len - HDR_LEN)) {
+        net->host->log(net->inst, BP_LOG_GUEST, "dropped a packet with a bad offload header");
+        return 0;
+    }
+    n = build(p, iov);
+    return net->be->send(net->be_self, pair, iov, n, len) == BP_E_AGAIN ? BP_E_AGAIN : 0;
+}
+
+/* What was sent is completed, once the back end is done with it. */
+static void
+settle(struct net *net, uint32_t pair, struct bp_virtq *vq)
 {
     struct tx *tx = &net->tx[pair];
-    uint64_t len = tx->chain.out_len;
 
-    if (!tx->pending) {
-        if (len <= HDR_LEN || len > HDR_LEN + FRAME_MAX || !net->link_up)
-            return 0;
-        copy_header(tx);
-        if (!header_good(net, &tx->hdr, len - HDR_LEN)) {
-            net->host->log(net->inst, BP_LOG_GUEST, "dropped a packet with a bad offload header");
-            return 0;
-        }
-        build(tx);
-    }
-    return net->be->send(net->be_self, pair, tx->iov, tx->n_iov, len) == BP_E_AGAIN ? BP_E_AGAIN
-                                                                                    : 0;
+    if (tx->n == 0)
+        return;
+    net->be->commit(net->be_self, pair);
+    for (uint32_t i = 0; i < tx->n; i++)
+        bp_virtq_push(vq, &tx->packet[i].chain, 0);
+    tx->n = tx->used = 0;
 }
 
 void
@@ -149,39 +168,21 @@ tx_run(struct net *net, uint32_t pair)
         return;
     bp_virtq_want_notify(vq, 0); /* until it is found empty */
     for (; n < TURN; n++) {
-        if (!tx->pending && bp_virtq_pop(vq, &tx->chain) <= 0)
+        struct tx_packet *p = &tx->packet[tx->n];
+
+        p->chain.iov = tx->chain_iov + tx->used;
+        if (bp_virtq_pop(vq, &p->chain) <= 0)
             break;
-        tx->pending = send_chain(net, pair) == BP_E_AGAIN;
-        if (tx->pending)
+        if (send_packet(net, pair, p, tx->iov + tx->used) == BP_E_AGAIN) {
+            bp_virtq_unpop(vq, &p->chain); /* until sendable() */
             break;
-        bp_virtq_push(vq, &tx->chain, 0);
+        }
+        tx->used += p->chain.n_out + p->chain.n_in + 1;
+        if (++tx->n == TX_BATCH || TX_IOVS - tx->used <= BP_VIRTIO_QUEUE_MAX)
+            settle(net, pair, vq);
     }
-    net->be->commit(net->be_self, pair);
+    settle(net, pair, vq);
     bp_virtq_flush(vq);
     if (n == TURN)
         net->ev->kick(net->inst, net->again);
-}
-
-void
-tx_park_pair(struct net *net, uint32_t pair)
-{
-    struct tx *tx = &net->tx[pair];
-
-    if (tx->pending)
-        bp_virtq_unpop(bp_virtio_queue(net->vdev, 2 * pair + 1), &tx->chain);
-    tx->pending = false;
-}
-
-void
-tx_park(struct net *net)
-{
-    for (uint32_t i = 0; i < net->max_pairs; i++)
-        tx_park_pair(net, i);
-}
-
-void
-tx_reset(struct net *net)
-{
-    for (uint32_t i = 0; i < net->max_pairs; i++)
-        net->tx[i].pending = false;
 }

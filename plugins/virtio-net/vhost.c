@@ -295,7 +295,6 @@ start_pair(struct net *net, uint32_t pair)
 
     if (err)
         return err;
-    tx_park_pair(net, pair);
     v->on[pair] = true; /* from here on neither rx.c nor tx.c touches it */
     tap.fd = net->be->take_fd(net->be_self, pair, 1);
     err = tap.fd < 0 ? tap.fd : 0;

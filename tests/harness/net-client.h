@@ -19,6 +19,7 @@ struct client {
     const struct bp_net_if *net;
     void *be;
     int answer;       /* BP_E_AGAIN: there is no buffer */
+    unsigned room;    /* not 0: answer becomes AGAIN after so many packets */
     unsigned refused; /* packets answered AGAIN */
     unsigned batches, sendable, changed;
     unsigned first, n; /* what is kept: packets first to n - 1 of all that came */
@@ -45,6 +46,8 @@ client_receive(void *user, uint32_t queue, const struct bp_iovec *iov, uint32_t 
     c->queue[at] = queue;
     c->len[at] = sum == len ? len : 0;
     c->n++;
+    if (c->room && --c->room == 0)
+        c->answer = BP_E_AGAIN;
     if (c->n - c->first > KEPT)
         c->first = c->n - KEPT;
     return 0;

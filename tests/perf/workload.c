@@ -33,6 +33,8 @@ static const struct scenario scenarios[] = {
     {"blk-file", blk_file},
     {"net-tx", net_tx},
     {"net-rx", net_rx},
+    {"tap-tx", tap_tx},
+    {"tap-rx", tap_rx},
     {"serial-out", serial_out},
     {"serial-in", serial_in},
 };

@@ -37,6 +37,9 @@ int blk_file(const char *name, struct tally *t);
 /* net.c */
 int net_tx(const char *name, struct tally *t);
 int net_rx(const char *name, struct tally *t);
+/* tap.c */
+int tap_tx(const char *name, struct tally *t);
+int tap_rx(const char *name, struct tally *t);
 /* serial.c */
 int serial_out(const char *name, struct tally *t);
 int serial_in(const char *name, struct tally *t);

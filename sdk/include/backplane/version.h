@@ -17,7 +17,7 @@
 #define BP_API_LATEST   1
 #define BP_API_MIN      1
 #define BP_API_DRAFT    1
-#define BP_API_REVISION 6
+#define BP_API_REVISION 7
 
 #ifndef BP_API_LEVEL
 #define BP_API_LEVEL BP_API_LATEST

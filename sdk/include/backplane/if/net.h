@@ -54,8 +54,13 @@ enum {
     BP_NET_VHOST_ON = 2,   /* without it the device cannot be made */
 };
 
+/* bp_net_client.flags */
+enum {
+    BP_NET_CLIENT_KEEPS = 1, /* what send() got, iovecs and bytes, stays as it is until commit() */
+};
+
 struct bp_net_client {
-    uint32_t size, flags;
+    uint32_t size, flags; /* BP_NET_CLIENT_* */
     void *user;
     /*
      * A packet for the device; iov holds header and frame. 0 taken or dropped for good; BP_E_AGAIN:
@@ -83,8 +88,9 @@ struct bp_net_if {
     /* Which of rx_offloads receive() may use from now on. [ctx] */
     int (*set_offloads)(void *be, uint32_t offloads);
     /*
-     * Takes a packet (header and frame) before it returns; BP_E_AGAIN: full, wait for sendable().
-     * A packet that it cannot send is dropped and counts as sent (0). [ctx]
+     * Takes a packet (header and frame) before it returns, or of a client with
+     * BP_NET_CLIENT_KEEPS before commit() does; BP_E_AGAIN: full, wait for sendable(). A packet
+     * that it cannot send is dropped and counts as sent (0). [ctx]
      */
     int (*send)(void *be, uint32_t queue, const struct bp_iovec *iov, uint32_t n_iov, uint64_t len);
     /* A batch of send() calls is over. [ctx] */
