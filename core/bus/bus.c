@@ -276,9 +276,9 @@ region_put(struct bus_region *region, uint64_t base)
         place_ports(region, base);
     else
         place_mmio(region, base);
-    bus_bells_from_kernel(region, old);
+    bus_from_kernel(region, old);
     atomic_store(&region->base, base);
-    bus_bells_to_kernel(region, base);
+    bus_to_kernel(region, base);
     bus_reclaim(region->bus, false);
 }
 

@@ -44,28 +44,33 @@ struct bus_doorbell;
  */
 typedef const char *(*bus_overlap_fn)(void *ctx, uint64_t gpa, uint64_t len);
 
-/*
- * Tell the kernel that a write of width bytes (0: any) to addr, of the value match (< 0: any), is a
- * write to the eventfd fd; or no longer is. 0 or -errno. vm_ioeventfd() has this type.
- */
-typedef int (*bus_ioeventfd_fn)(void *ctx, bool assign, bool pio, uint64_t addr, uint32_t width,
-                                int64_t match, int fd);
+/* What the kernel can do about writes; vm_bus_ops are these. 0 or -errno. */
+struct bus_kernel_ops {
+    /* A write of width bytes (0: any) to addr, of the value match (< 0: any), is a write to the
+     * eventfd fd; or no longer is. */
+    int (*ioeventfd)(void *ctx, bool assign, bool pio, uint64_t addr, uint32_t width, int64_t match,
+                     int fd);
+    /* The guest need not wait for writes to [addr, addr + len); or must again. They are dispatched
+     * in order, before any access by any vCPU that ends in user space later. */
+    int (*post)(void *ctx, bool assign, bool pio, uint64_t addr, uint64_t len);
+};
 
 /* overlap may be NULL. */
 struct bus *bus_new(bus_overlap_fn overlap, void *ctx);
 /* Frees also the regions that are still there; readers must have been freed. */
 void bus_free(struct bus *bus);
 
-/* Doorbells go to the kernel from now on, those already placed included; one that the kernel does
- * not take stays in user space. [main] */
-void bus_attach(struct bus *bus, bus_ioeventfd_fn ioeventfd, void *ctx);
-/* Takes all doorbells back from the kernel. [main] */
+/* Doorbells and posted regions go to the kernel from now on, those already placed included; one
+ * that the kernel does not take stays in user space. [main] */
+void bus_attach(struct bus *bus, const struct bus_kernel_ops *ops, void *ctx);
+/* Takes all of them back from the kernel. [main] */
 void bus_detach(struct bus *bus);
 
 /* ---- Regions -------------------------------------------------------------------------------- */
 
 struct bus_region_config {
     enum bus_space space;
+    bool posted;      /* the guest need not wait for writes */
     uint64_t len;     /* 1 or more, at most 0x10000 for ports */
     const char *name; /* for messages and statistics, e.g. "disk0: notify"; copied */
     /* NULL: reads as ones; NULL: ignored. self and id are handed back to them. */

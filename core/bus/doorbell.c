@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * doorbell.c - writes that become eventfd signals, by the kernel or here.
+ * doorbell.c - writes that become eventfd signals, by the kernel or here; regions whose writes the
+ * kernel keeps for a while.
  *
  * Every doorbell also works in user space: while its region moves, where the kernel does not take
  * it, through bus_access(), and without any VM. A reader looks at the region's published list of
@@ -57,10 +58,11 @@ bell_to_kernel(struct bus_region *region, struct bus_doorbell *bell, uint64_t ba
 {
     struct bus *bus = region->bus;
 
-    if (bus->ioeventfd && !bell->in_kernel && base != BUS_NOWHERE)
-        bell->in_kernel = bus->ioeventfd(bus->ioeventfd_ctx, true, region->config.space == BUS_PIO,
-                                         base + bell->write.off, bell->write.width,
-                                         bell->write.match, bell->fd) == 0;
+    if (bus->kernel && !bell->in_kernel && base != BUS_NOWHERE)
+        bell->in_kernel =
+            bus->kernel->ioeventfd(bus->kernel_ctx, true, region->config.space == BUS_PIO,
+                                   base + bell->write.off, bell->write.width, bell->write.match,
+                                   bell->fd) == 0;
 }
 
 static void
@@ -69,37 +71,50 @@ bell_from_kernel(struct bus_region *region, struct bus_doorbell *bell, uint64_t 
     struct bus *bus = region->bus;
 
     if (bell->in_kernel)
-        (void)bus->ioeventfd(bus->ioeventfd_ctx, false, region->config.space == BUS_PIO,
-                             base + bell->write.off, bell->write.width, bell->write.match,
-                             bell->fd);
+        (void)bus->kernel->ioeventfd(bus->kernel_ctx, false, region->config.space == BUS_PIO,
+                                     base + bell->write.off, bell->write.width, bell->write.match,
+                                     bell->fd);
     bell->in_kernel = false;
 }
 
 void
-bus_bells_to_kernel(struct bus_region *region, uint64_t base)
+bus_to_kernel(struct bus_region *region, uint64_t base)
 {
+    const struct bus_region_config *config = &region->config;
+    struct bus *bus = region->bus;
+
     for (unsigned i = 0; region->doorbells && i < region->doorbells->len; i++)
         bell_to_kernel(region, region->doorbells->pdata[i], base);
+    if (bus->kernel && config->posted && !region->in_kernel && base != BUS_NOWHERE)
+        region->in_kernel = bus->kernel->post(bus->kernel_ctx, true, config->space == BUS_PIO, base,
+                                              config->len) == 0;
 }
 
 void
-bus_bells_from_kernel(struct bus_region *region, uint64_t base)
+bus_from_kernel(struct bus_region *region, uint64_t base)
 {
+    const struct bus_region_config *config = &region->config;
+    struct bus *bus = region->bus;
+
     for (unsigned i = 0; region->doorbells && i < region->doorbells->len; i++)
         bell_from_kernel(region, region->doorbells->pdata[i], base);
+    if (region->in_kernel)
+        (void)bus->kernel->post(bus->kernel_ctx, false, config->space == BUS_PIO, base,
+                                config->len);
+    region->in_kernel = false;
 }
 
 void
-bus_attach(struct bus *bus, bus_ioeventfd_fn ioeventfd, void *ctx)
+bus_attach(struct bus *bus, const struct bus_kernel_ops *ops, void *ctx)
 {
     g_mutex_lock(&bus->lock);
-    g_assert(bus->ioeventfd == NULL);
-    bus->ioeventfd = ioeventfd;
-    bus->ioeventfd_ctx = ctx;
+    g_assert(bus->kernel == NULL);
+    bus->kernel = ops;
+    bus->kernel_ctx = ctx;
     for (unsigned i = 0; i < bus->regions->len; i++) {
         struct bus_region *region = bus->regions->pdata[i];
 
-        bus_bells_to_kernel(region, atomic_load(&region->base));
+        bus_to_kernel(region, atomic_load(&region->base));
     }
     g_mutex_unlock(&bus->lock);
 }
@@ -111,9 +126,9 @@ bus_detach(struct bus *bus)
     for (unsigned i = 0; i < bus->regions->len; i++) {
         struct bus_region *region = bus->regions->pdata[i];
 
-        bus_bells_from_kernel(region, atomic_load(&region->base));
+        bus_from_kernel(region, atomic_load(&region->base));
     }
-    bus->ioeventfd = NULL;
+    bus->kernel = NULL;
     g_mutex_unlock(&bus->lock);
 }
 
@@ -142,7 +157,8 @@ bus_bells_orphan(struct bus_region *region)
 {
     if (region->doorbells == NULL)
         return;
-    bus_bells_from_kernel(region, atomic_load(&region->base));
+    for (unsigned i = 0; i < region->doorbells->len; i++)
+        bell_from_kernel(region, region->doorbells->pdata[i], atomic_load(&region->base));
     for (unsigned i = 0; i < region->doorbells->len; i++)
         ((struct bus_doorbell *)region->doorbells->pdata[i])->region = NULL;
     g_ptr_array_free(region->doorbells, TRUE);

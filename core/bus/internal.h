@@ -57,6 +57,7 @@ struct bus_region {
     _Atomic uint64_t base;
     struct bus_place *port_place; /* what the ports point to; under bus->lock */
     atomic_bool gone;
+    bool in_kernel;                    /* its writes are posted; under bus->lock */
     _Atomic(struct bus_bells *) bells; /* NULL: none */
     GPtrArray *doorbells;              /* under bus->lock; NULL: none */
     _Atomic uint64_t reads, writes, rings;
@@ -94,8 +95,8 @@ struct bus {
     struct bus_retired *retired;
     bus_overlap_fn overlap;
     void *overlap_ctx;
-    bus_ioeventfd_fn ioeventfd; /* NULL: no VM */
-    void *ioeventfd_ctx;
+    const struct bus_kernel_ops *kernel; /* NULL: no VM */
+    void *kernel_ctx;
 };
 
 /* reclaim.c, under bus->lock */
@@ -103,8 +104,8 @@ void bus_retire(struct bus *bus, void *what, GDestroyNotify free_fn);
 void bus_reclaim(struct bus *bus, bool all);
 
 /* doorbell.c, under bus->lock */
-void bus_bells_to_kernel(struct bus_region *region, uint64_t base);
-void bus_bells_from_kernel(struct bus_region *region, uint64_t base);
+void bus_to_kernel(struct bus_region *region, uint64_t base);
+void bus_from_kernel(struct bus_region *region, uint64_t base);
 void bus_bells_orphan(struct bus_region *region);
 /* Without it. Is this write a doorbell's? The caller keeps the list from being freed. */
 bool bus_is_bell(struct bus_region *region, uint64_t off, uint32_t width, uint64_t val);

@@ -51,6 +51,7 @@ struct vm {
     size_t run_size;     /* of the page that a vCPU shares with the kernel */
     size_t xsave_size;   /* of struct kvm_xsave with what follows it */
     unsigned max_routes; /* of KVM_SET_GSI_ROUTING, chips' included */
+    unsigned ring_page;  /* of posted writes, in what a vCPU shares with the kernel; 0: none */
     bool has_resample, has_ioeventfd_any, has_xcrs, has_debugregs, has_tsc_deadline, has_clock;
     struct kvm_cpuid2 *cpuid;
     struct vm_msrs msrs;
@@ -59,7 +60,8 @@ struct vm {
     atomic_bool has_chips;
     struct irq_router *router; /* to be told when the chips are there; NULL: none */
 
-    GMutex lock; /* states of vCPUs and of the builder */
+    GMutex posted_lock; /* whoever empties the ring of posted writes */
+    GMutex lock;        /* states of vCPUs and of the builder */
     GCond cond;
     GPtrArray *vcpus;     /* by index */
     int64_t started_ns;   /* first resume since creation or reset; 0: none yet */
@@ -87,8 +89,9 @@ enum vcpu_request {
 struct vcpu {
     struct vm *vm;
     unsigned index;
-    int fd;              /* -1, */
-    struct kvm_run *run; /* and MAP_FAILED, until the builder has made it */
+    int fd;                               /* -1, */
+    struct kvm_run *run;                  /* and MAP_FAILED, until the builder has made it */
+    struct kvm_coalesced_mmio_ring *ring; /* the VM's; NULL: none */
     struct vcpu_config config;
     struct thread_attrs attrs;
     struct vcpu_state state;
@@ -124,6 +127,9 @@ gboolean vm_chips_reset(struct vm *vm, GError **error);
 int vm_set_routes(struct vm *vm, const struct kvm_irq_routing_entry *entries, unsigned n)
     __attribute__((warn_unused_result));
 unsigned vm_chip_routes(void); /* how many of the table are the chips' */
+
+/* posted.c: dispatches what is in the ring [vCPU's thread]. */
+void vcpu_posted_flush(struct vcpu *vcpu);
 
 /* state.c */
 gboolean vcpu_state_save(struct vcpu *vcpu, GError **error);

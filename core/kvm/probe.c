@@ -214,6 +214,11 @@ vm_probe(struct vm *vm, GError **error)
     size = vm_cap(vm, KVM_CAP_XSAVE2);
 #endif
     vm->xsave_size = MAX(sizeof(struct kvm_xsave), (size_t)size);
+    /* Ports came later than memory; both or none, since the bus does not ask. */
+    if (vm_cap(vm, KVM_CAP_COALESCED_PIO))
+        vm->ring_page = (unsigned)vm_cap(vm, KVM_CAP_COALESCED_MMIO);
+    if ((vm->ring_page + 1) * MEMORY_PAGE_SIZE > vm->run_size)
+        vm->ring_page = 0;
     vm->max_routes = (unsigned)vm_cap(vm, KVM_CAP_IRQ_ROUTING);
     vm->has_resample = vm_cap(vm, KVM_CAP_IRQFD_RESAMPLE);
     vm->has_ioeventfd_any = vm_cap(vm, KVM_CAP_IOEVENTFD_ANY_LENGTH);

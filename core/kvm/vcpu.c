@@ -95,6 +95,8 @@ vcpu_make(struct vcpu *vcpu, GError **error)
         vcpu->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
         err = vcpu->run == MAP_FAILED ? -errno : 0;
     }
+    if (err >= 0 && vm->ring_page)
+        vcpu->ring = (void *)((uint8_t *)vcpu->run + (size_t)vm->ring_page * MEMORY_PAGE_SIZE);
     if (err >= 0) {
         /* Before anything that depends on CPUID, MSRs above all. */
         what = "KVM_SET_CPUID2";
@@ -201,6 +203,15 @@ vcpu_handle_exit(struct vcpu *vcpu)
     }
 }
 
+static bool
+vcpu_has_posted(const struct vcpu *vcpu)
+{
+    const struct kvm_coalesced_mmio_ring *ring = vcpu->ring;
+
+    return ring && __atomic_load_n(&ring->first, __ATOMIC_ACQUIRE) !=
+                       __atomic_load_n(&ring->last, __ATOMIC_RELAXED);
+}
+
 /* Returns when the vCPU shall do something else than run, with no access of the guest's half done.
  */
 static void
@@ -209,17 +220,21 @@ vcpu_run(struct vcpu *vcpu)
     uint64_t exits = vcpu_exits(vcpu);
 
     for (;;) {
-        if (ioctl(vcpu->fd, KVM_RUN, 0) == 0) {
+        int result = ioctl(vcpu->fd, KVM_RUN, 0), error = errno;
+
+        if (vcpu_has_posted(vcpu))
+            vcpu_posted_flush(vcpu);
+        if (result == 0) {
             atomic_store_explicit(&vcpu->exits, ++exits, memory_order_relaxed);
             if (!vcpu_handle_exit(vcpu))
                 return;
-        } else if (errno == EINTR || errno == EAGAIN) {
+        } else if (error == EINTR || error == EAGAIN) {
             /* In this order: a request made after the first line ends the next KVM_RUN. */
             vcpu_set_immediate_exit(vcpu, 0);
             if (atomic_load(&vcpu->request) != VCPU_RUN)
                 return;
         } else {
-            vcpu_die(vcpu, VCPU_FAULT, errno);
+            vcpu_die(vcpu, VCPU_FAULT, error);
             return;
         }
     }

@@ -21,6 +21,7 @@ vm_new(const char *device)
     vm->kvm_fd = vm->fd = -1;
     vm->vcpus = g_ptr_array_new();
     g_mutex_init(&vm->lock);
+    g_mutex_init(&vm->posted_lock);
     g_cond_init(&vm->cond);
     vm_builder_start(vm);
     return vm;
@@ -41,6 +42,7 @@ vm_free(struct vm *vm)
     g_ptr_array_free(vm->vcpus, TRUE);
     g_cond_clear(&vm->cond);
     g_mutex_clear(&vm->lock);
+    g_mutex_clear(&vm->posted_lock);
     g_free(vm->msrs.entries);
     g_free(vm->cpuid);
     g_free(vm->device);

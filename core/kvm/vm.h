@@ -6,7 +6,7 @@
  * map; those are given function pointers of matching type:
  *
  *     memory_attach(mem, &vm_slot_ops, vm, &error);      guest RAM becomes slots
- *     bus_attach(bus, vm_ioeventfd, vm);                 doorbells become ioeventfds
+ *     bus_attach(bus, {vm_ioeventfd, vm_post}, vm);      doorbells become ioeventfds
  *     irqs = irq_router_new(vm);                         see irq.h
  *     vcpu_connect(vm, ...)                              see vcpu.h
  *
@@ -54,7 +54,7 @@ void vm_begin_memory(struct vm *vm, gboolean (*attach)(void *ctx, struct vm *vm,
  * chips makes the kernel wait for as long.
  */
 void vm_begin_cpus(struct vm *vm, unsigned cpus);
-/* TRUE: vm_ioeventfd(), irq_router_new(), vm_slot_ops and vm_phys_bits() may be used. */
+/* TRUE: vm_ioeventfd(), vm_post(), irq_router_new(), vm_slot_ops and vm_phys_bits() may be used. */
 gboolean vm_opened(struct vm *vm, GError **error) __attribute__((warn_unused_result));
 /* TRUE: interrupts are connected; after vm_begin_cpus() vCPUs may be given state, and run. */
 gboolean vm_ready(struct vm *vm, GError **error) __attribute__((warn_unused_result));
@@ -83,9 +83,9 @@ const struct vm_reserved *vm_reserved(unsigned *ret_n);
 /* For memory_attach(); the context is the VM. */
 extern const struct memory_slot_ops vm_slot_ops;
 
-/* A write of width bytes (0: any) to addr of the value match (< 0: any) signals fd; a
- * bus_ioeventfd_fn, the context is the VM. 0 or -errno. [any] */
+/* For the bus, with the VM as context; each [any]. -ENOTSUP: this KVM cannot do it. */
 int vm_ioeventfd(void *vm, bool assign, bool pio, uint64_t addr, uint32_t width, int64_t match,
                  int fd);
+int vm_post(void *vm, bool assign, bool pio, uint64_t addr, uint64_t len);
 
 #endif

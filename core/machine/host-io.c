@@ -69,6 +69,7 @@ io_region(bp_inst id, const struct bp_region_desc *plugin_desc, bp_region *ret_r
     hr->inst = inst;
     take_struct(&hr->ops, sizeof hr->ops, desc.ops, desc.ops->size);
     name = g_strdup_printf("%s: %s", inst->conf->id, desc.name);
+    config.posted = desc.flags & BP_REGION_POSTED;
     config.len = desc.len;
     config.name = name;
     config.read = hr->ops.read;

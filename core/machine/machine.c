@@ -102,8 +102,6 @@ init_vm(struct machine *m, GError **error)
 {
     if (m->vm && !vm_opened(m->vm, error))
         return FALSE;
-    if (m->vm)
-        bus_attach(m->bus, vm_ioeventfd, m->vm);
     m->irqs = irq_router_new(m->vm);
     return TRUE;
 }
@@ -186,8 +184,14 @@ build_instances(struct machine *m, GError **error)
 gboolean
 machine_build(struct machine *m, GError **error)
 {
-    return init_loops(m, error) && init_bus(m, error) && init_vm(m, error) &&
-           build_instances(m, error);
+    static const struct bus_kernel_ops kernel = {.ioeventfd = vm_ioeventfd, .post = vm_post};
+
+    if (!init_loops(m, error) || !init_bus(m, error) || !init_vm(m, error) ||
+        !build_instances(m, error))
+        return FALSE;
+    if (m->vm)
+        bus_attach(m->bus, &kernel, m->vm);
+    return TRUE;
 }
 
 struct machine *
@@ -229,7 +233,7 @@ machine_free(struct machine *m)
         cpus_free(m);
     if (m->irqs)
         irq_router_free(m->irqs);
-    if (m->bus && m->vm)
+    if (m->bus && m->vm) /* which does nothing if it was never attached */
         bus_detach(m->bus);
     if (m->memory && m->vm)
         memory_detach(m->memory);

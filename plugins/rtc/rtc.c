@@ -9,48 +9,87 @@
 enum {
     RTC_PORT = 0x70,
     RTC_IRQ = 8,
-    RTC_PORT_INDEX = 0,
     RTC_PORT_LEN = 2,
     RTC_A_POWER_ON = RTC_A_DV_32K | 0x06, /* periodic rate 1024 Hz, off */
     RTC_BASE_LOCALTIME = 1,               /* index of the property's choice */
 };
 
+/* The index register is write-only. */
 static uint64_t
-rtc_port_read(void *self, uint32_t id, uint64_t off, uint32_t width)
+rtc_index_read(void *self, uint32_t id, uint64_t off, uint32_t width)
 {
-    struct rtc *rtc = self;
-    uint64_t ones = width >= 2 ? 0xff00 : 0;
-
-    (void)id;
-    /* The index register is write-only. */
-    if (off == RTC_PORT_INDEX)
-        return ones | 0xff;
-    if (rtc_is_time(rtc->index) || (rtc->index >= RTC_A && rtc->index <= RTC_D))
-        return ones | rtc_read_register(rtc, rtc->index);
-    return ones | rtc->cmos[rtc->index];
+    (void)self, (void)id, (void)off, (void)width;
+    return 0xff;
 }
 
 static void
-rtc_port_write(void *self, uint32_t id, uint64_t off, uint64_t val, uint32_t width)
+rtc_index_write(void *self, uint32_t id, uint64_t off, uint64_t val, uint32_t width)
 {
     struct rtc *rtc = self;
 
-    (void)id;
-    /* Bit 7 masks the NMI, which nothing here raises. A word writes index, then data. */
-    if (off == RTC_PORT_INDEX) {
-        rtc->index = val & (RTC_LEN - 1);
-        if (width == 1)
-            return;
-        val >>= 8;
-    }
+    (void)id, (void)off, (void)width;
+    /* Bit 7 masks the NMI, which nothing here raises. */
+    rtc->index = val & (RTC_LEN - 1);
+}
+
+static uint64_t
+rtc_data_read(void *self, uint32_t id, uint64_t off, uint32_t width)
+{
+    struct rtc *rtc = self;
+
+    (void)id, (void)off, (void)width;
+    if (rtc_is_time(rtc->index) || (rtc->index >= RTC_A && rtc->index <= RTC_D))
+        return rtc_read_register(rtc, rtc->index);
+    return rtc->cmos[rtc->index];
+}
+
+static void
+rtc_data_write(void *self, uint32_t id, uint64_t off, uint64_t val, uint32_t width)
+{
+    struct rtc *rtc = self;
+
+    (void)id, (void)off, (void)width;
     rtc_write_register(rtc, rtc->index, (uint8_t)val);
 }
 
-static const struct bp_region_ops rtc_ops = {
-    .size = sizeof rtc_ops,
-    .read = rtc_port_read,
-    .write = rtc_port_write,
-};
+/* A region each, so that a word reaches both and the index need not be waited for. */
+static int
+rtc_ports(struct rtc *rtc, const struct bp_io_if *io)
+{
+    static const struct {
+        uint16_t port;
+        const char *name;
+        uint32_t flags;
+        struct bp_region_ops ops;
+    } ports[] = {
+        {RTC_PORT,
+         "index",
+         BP_REGION_POSTED,
+         {.size = sizeof ports->ops, .read = rtc_index_read, .write = rtc_index_write}},
+        {RTC_PORT + 1,
+         "data",
+         0,
+         {.size = sizeof ports->ops, .read = rtc_data_read, .write = rtc_data_write}},
+    };
+    int err = 0;
+
+    for (size_t i = 0; i < sizeof ports / sizeof *ports && !err; i++) {
+        const struct bp_region_desc desc = {
+            .size = sizeof desc,
+            .kind = BP_REGION_PIO,
+            .flags = ports[i].flags,
+            .len = 1,
+            .name = ports[i].name,
+            .ops = &ports[i].ops,
+        };
+        bp_region region;
+
+        err = io->region(rtc->inst, &desc, &region);
+        if (!err)
+            err = io->place(rtc->inst, region, ports[i].port);
+    }
+    return err;
+}
 
 static int
 rtc_create(const struct bp_host *host, bp_inst inst, void **ret_self)
@@ -111,16 +150,8 @@ rtc_realize(void *self)
     const struct bp_io_if *io = host->query(rtc->inst, BP_IF_IO, BP_UPTO(struct bp_io_if, place));
     const struct bp_machine_if *machine =
         host->query(rtc->inst, BP_IF_MACHINE, BP_UPTO(struct bp_machine_if, info));
-    const struct bp_region_desc desc = {
-        .size = sizeof desc,
-        .kind = BP_REGION_PIO,
-        .len = RTC_PORT_LEN,
-        .name = "cmos",
-        .ops = &rtc_ops,
-    };
     struct bp_machine_info info = {.size = sizeof info};
     struct bp_value base = {.size = sizeof base};
-    bp_region region;
     int err;
 
     rtc->event = host->query(rtc->inst, BP_IF_EVENT, BP_UPTO(struct bp_event_if, now));
@@ -132,8 +163,7 @@ rtc_realize(void *self)
         (err = rtc->irq->line(rtc->inst, "irq", RTC_IRQ, BP_IRQ_EDGE, &rtc->line)) ||
         (err = rtc->event->timer(rtc->inst, "tick", BP_CLOCK_VIRTUAL, 0, &rtc->tick)) ||
         (err = rtc->event->timer(rtc->inst, "alarm", BP_CLOCK_REALTIME, 0, &rtc->alarm)) ||
-        (err = io->region(rtc->inst, &desc, &region)) ||
-        (err = io->place(rtc->inst, region, RTC_PORT)))
+        (err = rtc_ports(rtc, io)))
         return err;
     rtc_fill_cmos(rtc->cmos, &info);
     rtc->a = RTC_A_POWER_ON;

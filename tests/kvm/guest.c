@@ -114,6 +114,8 @@ guest_new(unsigned cpus, uint64_t ram_bytes)
     return guest;
 }
 
+const struct bus_kernel_ops guest_kernel_ops = {.ioeventfd = vm_ioeventfd, .post = vm_post};
+
 static gboolean
 attach_memory(void *ctx, struct vm *vm, GError **error)
 {
@@ -138,7 +140,7 @@ guest_new_attrs(unsigned cpus, uint64_t ram_bytes, const struct thread_attrs *at
     vm_begin_memory(guest->vm, attach_memory, guest->mem);
     if (!vm_opened(guest->vm, &error))
         fatal(error);
-    bus_attach(guest->bus, vm_ioeventfd, guest->vm);
+    bus_attach(guest->bus, &guest_kernel_ops, guest->vm);
     guest->irqs = irq_router_new(guest->vm);
     vm_begin_cpus(guest->vm, cpus);
     if (!vm_ready(guest->vm, &error))

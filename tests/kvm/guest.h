@@ -60,6 +60,9 @@ struct guest {
 /* Ends the test program, skipping all of it, where there is no /dev/kvm. */
 void need_kvm(void);
 
+/* What its bus is attached with. */
+extern const struct bus_kernel_ops guest_kernel_ops;
+
 /* Parked vCPUs with nothing to run yet. Ends the program if that fails. */
 struct guest *guest_new(unsigned cpus, uint64_t ram_bytes);
 /* The same with attributes for the vCPUs' threads; NULL when those are refused. */

@@ -315,11 +315,109 @@ test_doorbells(void)
     bus_doorbell_remove(one);
     bus_doorbell_remove(two);
     bus_doorbell_remove(three);
-    bus_attach(guest->bus, vm_ioeventfd, guest->vm);
+    bus_attach(guest->bus, &guest_kernel_ops, guest->vm);
     guest_free(guest);
     close(fd1);
     close(fd2);
     close(fd3);
+}
+
+GUEST(posted16, 16,
+      "   mov $0x200, %dx\n" /* posted: ten bytes, then a word */
+      "   mov $10, %cx\n"
+      "1: mov %cl, %al\n"
+      "   out %al, %dx\n"
+      "   loop 1b\n"
+      "   mov $0x3322, %ax\n"
+      "   out %ax, %dx\n"
+      "   mov $0x300, %dx\n" /* not posted */
+      "   mov $0x77, %al\n"
+      "   out %al, %dx\n"
+      "   mov $0x200, %dx\n"
+      "   mov $0x55, %al\n"
+      "   out %al, %dx\n"
+      "   in %dx, %al\n"
+      "   out %eax, $0x10\n"
+      "   mov $0xaa, %al\n"
+      "   out %al, %dx\n"
+      "   xor %ax, %ax\n"
+      "   mov %ax, %ds\n"
+      "   movb $1, 0x4000\n"
+      "1: jmp 1b\n");
+
+/* More than the ring holds, so that some exit like other writes. */
+GUEST(flood16, 16,
+      "   mov $0x200, %dx\n"
+      "   xor %eax, %eax\n"
+      "   mov $2000, %cx\n"
+      "1: out %eax, %dx\n"
+      "   inc %eax\n"
+      "   loop 1b\n"
+      "   out %al, $0x18\n"
+      "1: hlt\n"
+      "   jmp 1b\n");
+
+struct in_order {
+    uint64_t next;
+    bool bad;
+};
+
+static void
+in_order_write(void *self, uint32_t id, uint64_t off, uint64_t val, uint32_t width)
+{
+    struct in_order *in_order = self;
+
+    (void)id, (void)off, (void)width;
+    in_order->bad |= val != in_order->next++;
+}
+
+static void
+test_posted(void)
+{
+    struct guest *guest = guest_new(1, 4 << 20);
+    struct scratch one = {.log = ""};
+    struct in_order flood = {0};
+    struct bus_region_config config = {
+        .space = BUS_PIO, .posted = true, .len = 16, .name = "posted", .self = &one};
+    struct bus_region *posted = NULL, *plain;
+    uint8_t written = 0;
+    uint64_t exits;
+
+    config.read = scratch_read;
+    config.write = scratch_write;
+    if (bus_region_new(guest->bus, &config, &posted) || bus_region_place(posted, SCRATCH))
+        g_error("posted");
+    plain = scratch_region(guest, &one, BUS_PIO, STRING, scratch_read);
+    guest_load_code(guest, 0x1000, posted16);
+    guest_start_at(guest, 16, 0x1000);
+    /* It never exits again: the last write is there when the vCPU is parked. */
+    while (memory_read(guest->mem, 0x4000, &written, 1) == 0 && written != 1)
+        g_thread_yield();
+    vcpus_pause(guest->vm);
+    eq_str(one.log,
+           "0/1=a 0/1=9 0/1=8 0/1=7 0/1=6 0/1=5 0/1=4 0/1=3 0/1=2 0/1=1 0/2=3322 0/1=77 0/1=55 "
+           "0/1=aa ",
+           "posted writes come in order, before what exits after them, and all when it is parked");
+    eq_int(guest_log_at(guest, 0) & 0xff, 0x55, "and a read sees the write before it");
+    exits = vcpu_exits(guest->vcpus[0]);
+    if (vm_post(guest->vm, true, true, 0x4000, 1) == 0)
+        eq_int(exits, 3, "exits: the plain write, the read, the log");
+    else
+        skip("posted writes exit", "this KVM has no ring for ports");
+    bus_region_free(posted);
+    bus_region_free(plain);
+
+    config.self = &flood;
+    config.read = NULL;
+    config.write = in_order_write;
+    if (bus_region_new(guest->bus, &config, &posted) || bus_region_place(posted, SCRATCH))
+        g_error("posted");
+    guest_load_code(guest, 0x1000, flood16);
+    guest_start_at(guest, 16, 0x1000);
+    ok(guest_wait(guest), "more posted writes than the ring holds");
+    vcpus_pause(guest->vm);
+    ok(flood.next == 2000 && !flood.bad, "all of them came, in order");
+    guest_free(guest);
 }
 
 /* Two vCPUs would need an AP; one vCPU and a mover on this thread show as much. */
@@ -399,6 +497,7 @@ main(void)
     test_ports();
     test_mmio();
     test_doorbells();
+    test_posted();
     test_moves_under_load();
     return done_testing();
 }

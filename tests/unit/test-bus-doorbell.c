@@ -140,6 +140,48 @@ test_user_space(void)
     close(fd3);
 }
 
+static int
+kernel_post(void *ctx, bool assign, bool pio, uint64_t addr, uint64_t len)
+{
+    struct kernel *kernel = ctx;
+    size_t n = strlen(kernel->log);
+
+    snprintf(kernel->log + n, sizeof kernel->log - n, "%s%s%s%llx+%llx", n ? " " : "",
+             assign ? "+" : "-", pio ? "p" : "", (unsigned long long)addr, (unsigned long long)len);
+    return kernel->refuse;
+}
+
+static const struct bus_kernel_ops kernel_ops = {.ioeventfd = kernel_ioeventfd,
+                                                 .post = kernel_post};
+
+static void
+test_posted(void)
+{
+    struct bus *bus = bus_new(NULL, NULL);
+    struct bus_region_config config = {
+        .space = BUS_PIO, .posted = true, .len = 2, .name = "posted"};
+    struct bus_region *ports, *other;
+    struct kernel kernel = {.log = ""};
+
+    must(bus_region_new(bus, &config, &ports));
+    must(bus_region_place(ports, 0x70));
+    bus_attach(bus, &kernel_ops, &kernel);
+    eq_str(take_log(&kernel), "+p70+2", "attach: what is posted goes to the kernel");
+    must(bus_region_place(ports, 0x170));
+    eq_str(take_log(&kernel), "-p70+2 +p170+2", "and moves with its region");
+    kernel.refuse = -ENOTSUP;
+    config.space = BUS_MMIO;
+    must(bus_region_new(bus, &config, &other));
+    must(bus_region_place(other, 0xd0000000));
+    eq_str(take_log(&kernel), "+d0000000+2", "memory too, but the kernel refuses");
+    must(bus_region_place(other, BUS_NOWHERE));
+    eq_str(take_log(&kernel), "", "so nothing is taken back");
+    bus_region_free(ports);
+    eq_str(take_log(&kernel), "-p170+2", "freed: taken back");
+    bus_detach(bus);
+    bus_free(bus);
+}
+
 static void
 test_kernel(void)
 {
@@ -155,7 +197,7 @@ test_kernel(void)
     must(bus_doorbell_add(mmio, 4, 4, 7, fd, &b));
     must(bus_region_place(ports, 0x500));
     must(bus_doorbell_add(ports, 16, 2, 0, fd, &c));
-    bus_attach(bus, kernel_ioeventfd, &kernel);
+    bus_attach(bus, &kernel_ops, &kernel);
     eq_str(take_log(&kernel), "+p510/2=0", "attach: what is placed goes to the kernel");
     must(bus_region_place(mmio, 0xc0000000));
     eq_str(take_log(&kernel), "+c0000000/2=-1 +c0000004/4=7", "placed: assigned");
@@ -197,5 +239,6 @@ main(void)
 {
     test_user_space();
     test_kernel();
+    test_posted();
     return done_testing();
 }

@@ -32,7 +32,10 @@ enum {
 };
 
 enum {
-    BP_REGION_POSTED = 1, /* writes need not be finished when the guest goes on */
+    /* Writes need not be finished when the guest goes on: they come in order, before any later
+     * access of the guest's that exits to user space, to this region or another. For registers
+     * whose writes have no effect of their own, such as an index. */
+    BP_REGION_POSTED = 1,
 };
 
 struct bp_region_desc {
