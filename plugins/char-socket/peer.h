@@ -5,8 +5,8 @@
 
 #include <sys/stat.h>
 
-#include "address.h"
 #include "char/stream.h"
+#include "net/address.h"
 
 enum { EV_LISTENER = STREAM_EV_OWN, EV_CONNECTING, EV_RETRY, EV_LEFT };
 

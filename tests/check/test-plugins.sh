@@ -21,7 +21,7 @@ for plugin in "$top_builddir"/modules/*.so; do
   name=${plugin##*/}; name=${name%.so}
   alone=
   case $name in
-  char-socket) set -- --set "path=$tmp/socket" ;;
+  char-socket | display-vnc) set -- --set "path=$tmp/socket" ;;
   net-tap)
     set -- --set ifname=check0
     alone=$apart

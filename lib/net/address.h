@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* address.h - where a char-socket listens or connects: a path, or a numeric address and a port. */
-#ifndef CHAR_SOCKET_ADDRESS_H
-#define CHAR_SOCKET_ADDRESS_H
+/* address.h - where a plugin listens or connects: a path, or a numeric address and a port. */
+#ifndef NET_ADDRESS_H
+#define NET_ADDRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
