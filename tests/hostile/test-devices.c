@@ -287,6 +287,16 @@ rng_works(struct bpt_virtio *v)
     return bpt_vq_do(bpt_virtio_queue(v, 0), &sg, 1, &len) == 0 && len > 0 && len <= 16;
 }
 
+static int
+input_works(struct bpt_virtio *v)
+{
+    struct bpt_machine *m = bpt_virtio_machine(v);
+    const struct bpt_sg sg = {bpt_alloc(m, 8, 8), 8, 0};
+    uint32_t len = 1;
+
+    return bpt_vq_do(bpt_virtio_queue(v, 1), &sg, 1, &len) == 0 && len == 0;
+}
+
 static const struct target targets[] = {
     {.name = "virtio-blk",
      .plugin = "virtio-blk",
@@ -316,6 +326,12 @@ static const struct target targets[] = {
      .device_id = 4,
      .n_queues = 1,
      .works = rng_works},
+    {.name = "virtio-input",
+     .plugin = "virtio-input",
+     .device_id = 18,
+     .queue = 1,
+     .n_queues = 2,
+     .works = input_works},
 };
 
 int
