@@ -108,6 +108,8 @@ bool loop_call(struct loop_source *source, uint32_t mask);
 void loop_poll_refresh(struct loop *loop); /* between two batches, under loop->lock */
 /* Looks for work as long as it pays. Idle: nothing was found and the loop, asleep now, may wait. */
 unsigned loop_poll(struct loop *loop, int64_t start, bool *ret_idle);
+/* Asks each poller once. Returns the number of those that had work. */
+unsigned loop_poll_once(struct loop *loop);
 /* After a wait that began at start: how long to look the next time. */
 void loop_poll_learn(struct loop *loop, int64_t start);
 int64_t loop_poll_window(int64_t window, int64_t max, int64_t waited);

@@ -198,6 +198,10 @@ loop_batch(struct loop *loop, bool runs, int64_t timeout_ns)
     }
     n = epoll_wait(loop->epoll_fd, events, BATCH, timeout_ms);
     atomic_store(&loop->state, LOOP_AWAKE);
+    /* No signal comes here: the kernel has done some work on this thread, as it does to complete a
+     * transfer of an io_uring, and would tell of it only when we wait again. */
+    if (n < 0 && loop->pollers->len)
+        calls += loop_poll_once(loop);
     if (polls)
         loop_poll_learn(loop, start);
     calls += loop_dispatch(events, n);

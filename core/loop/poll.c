@@ -108,6 +108,12 @@ ask_all(struct loop *loop, uint32_t how)
 }
 
 unsigned
+loop_poll_once(struct loop *loop)
+{
+    return ask_all(loop, BP_POLL_LOOK);
+}
+
+unsigned
 loop_poll_end(struct loop *loop)
 {
     loop->polling = false;

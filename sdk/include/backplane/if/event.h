@@ -65,8 +65,9 @@ struct bp_event_if {
      * waits for descriptors (see `iothread` in backplane.conf(5)). poll() is then asked, with
      * BP_POLL_*: it looks into memory (the index of a ring, say), with no system call, does what
      * event() would do if there is something, and returns 1 if there was. Between BEGIN and END it
-     * may be asked any number of times, or never; contexts that never wait so never ask, so a
-     * poller stands beside a watch or doorbell, not in its place. [realize]; poll() is [ctx]
+     * may be asked any number of times, or never, and before BEGIN too; contexts that never wait so
+     * hardly ever ask, so a poller stands beside a watch or doorbell, not in its place. [realize];
+     * poll() is [ctx]
      */
     int (*poller)(bp_inst, int (*poll)(void *arg, uint32_t how), void *arg, bp_event *ret_event);
 };
