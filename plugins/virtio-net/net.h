@@ -2,9 +2,9 @@
 /*
  * net.h - the parts of the virtio network device (virtio 1.2, 5.1).
  *
- * net.c is the class and the device's registers, rx.c and tx.c move packets, ctrl.c obeys the
- * control queue, filter.c decides which packets the driver wants, state.c saves and loads, vhost.c
- * lets the kernel do it all. All of it is [ctx].
+ * net.c is the class, config.c what the driver is told of the device, rx.c and tx.c move packets,
+ * ctrl.c obeys the control queue, filter.c decides which packets the driver wants, state.c saves
+ * and loads, vhost.c lets the kernel do it all. All of it is [ctx].
  */
 #ifndef VIRTIO_NET_H
 #define VIRTIO_NET_H
@@ -134,8 +134,17 @@ bool filter_vlan(struct filter *f, uint16_t id, bool on);
 int net_save(void *self, const struct bp_writer *w);
 int net_load(void *self, const struct bp_reader *r);
 
-/* net.c */
+/* config.c */
+#define NET_CONFIG_LEN 12u
+uint64_t net_offered(const struct net *net);
+/* What the back end may use towards a driver that accepted these features. */
 uint32_t net_rx_offloads_of(uint64_t features);
+void net_config_read(void *self, uint32_t off, void *buf, uint32_t len);
+void net_config_write(void *self, uint32_t off, const void *buf, uint32_t len);
+/* The config's, the back end's, or one that the link's id decides. */
+int net_choose_mac(struct net *net, const struct bp_net_info *info, const char *link_id);
+
+/* net.c */
 int net_set_pairs(struct net *net, uint32_t pairs);
 int net_set_rx_offloads(struct net *net, uint32_t offloads);
 /* The index of the control queue, which depends on what was negotiated (5.1.2). */
