@@ -16,11 +16,20 @@ JOBS = ("randread-1", "randread-32", "randread-4x32", "randwrite-1", "randwrite-
 FEW = ("randread-1", "randread-32", "randwrite-32", "read-1m", "write-1m")
 PERCENTILES = ("50.000000", "99.000000", "99.900000")
 GIB = 1 << 30
+SIZE = 256  # MiB of the image
 
 
-def folder(case):
-    """Where the images of a case lie: BENCH_DISK names a folder on a disk, with O_DIRECT."""
-    return "/dev/shm" if case == "tmpfs" else os.environ.get("BENCH_DISK", "")
+def image_of(ctx):
+    """Where a case has its image. On a disk it is a block device where there is one (the emulated
+    host's, which is a file of this machine's) and else a file in the folder that BENCH_DISK names."""
+    if ctx.case == "tmpfs":
+        return "/dev/shm/backplane-bench.raw"
+    if ctx.place == "l1":
+        return "/dev/vda"
+    folder = os.environ.get("BENCH_DISK")
+    if not folder:
+        raise machines.Unsupported("BENCH_DISK names no folder on a disk")
+    return f"{folder}/backplane-bench.raw"
 
 
 def cases(place, ctx):
@@ -40,20 +49,20 @@ def rounds(place, case, ctx):
 
 
 def run(ctx):
-    where = folder(ctx.case)
-    if not where:
-        raise machines.Unsupported("no disk here")
     jobs = JOBS if ctx.case == "tmpfs" and not ctx.quick else FEW
-    image, results = f"{where}/backplane-bench.raw", ctx.file("results")
+    image, results = image_of(ctx), ctx.file("results")
     try:
         with open(image, "wb") as file:
-            for _ in range(64 if ctx.quick else 256):
+            for _ in range(64 if ctx.quick else SIZE):
                 file.write(b"\xa5" * (1 << 20))
+            file.flush()
+            os.fsync(file.fileno())
         with open(results, "wb") as file:
             file.truncate(1 << 20)
         measure(ctx, jobs, image, results)
     finally:
-        os.unlink(image)
+        if not image.startswith("/dev/vd"):
+            os.unlink(image)
 
 
 def measure(ctx, jobs, image, results):

@@ -3,11 +3,11 @@
 vhost-net and over a network stack in user space."""
 import ctypes
 import io
+import json
 import os
 import re
 import subprocess
 import tarfile
-import json
 import time
 
 import machines
@@ -89,7 +89,7 @@ def listening(port):
 
 def run(ctx):
     kind = "user" if ctx.case == "user" else "tap"
-    jobs = ("nothing",) + (("to-1", "from-1") if ctx.quick else STREAMS) + ("rr", "ping")
+    jobs = ("ping", "rr", "nothing") + (("to-1", "from-1") if ctx.quick else STREAMS)
     results = ctx.file("results")
     with open(results, "wb") as file:
         file.truncate(1 << 20)
@@ -118,17 +118,24 @@ def read(path):
                 for member in tar}
 
 
+def parsed(job, text):
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise process.Died(f"{job} printed no JSON but: {text[:400]}") from None
+
+
 def report(ctx, job, text, cpu):
     case = f"{ctx.case} {job}"
     if job in STREAMS:
-        end = json.loads(text).get("end", {}).get("sum_received")
+        end = parsed(job, text).get("end", {}).get("sum_received")
         if not end:
-            raise process.Died(f"iperf3 {job}: {text[:400]}")
+            raise process.Died(f"{job}: {text[:400]}")
         ctx.sample("bandwidth", end["bits_per_second"] / 1e6, "Mbit/s", case)
         # Less what a run costs that moves nothing.
         ctx.sample("CPU per GiB", max(0, cpu[job] - cpu["nothing"]) / (end["bytes"] / GIB), "s", case)
     elif job == "rr":
-        trips = json.loads(text)
+        trips = parsed(job, text)
         ctx.sample("requests", trips["trips"] / trips["seconds"], "1/s", case)
         ctx.sample("latency p50", trips["p50_us"], "us", case)
         ctx.sample("latency p99", trips["p99_us"], "us", case)

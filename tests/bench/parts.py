@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The parts of the benchmark, each a module part_NAME.py, and what they have in common.
 
-A part has NAME, UNITS (of its metrics), cases(place, ctx), contenders(place, case, ctx),
-rounds(place, case, ctx), and run(ctx), which measures ctx.case with ctx.who once and says what it
-found with ctx.sample().
+A part that is in ORDER and whose file is there takes part. It has NAME, IMAGES (what guests boot
+from, as calls of Context), cases(place, ctx), contenders(place, case, ctx), rounds(place, case, ctx),
+and run(ctx), which measures ctx.case with ctx.who once and says what it found with ctx.sample().
 """
 import functools
 import importlib

@@ -8,8 +8,8 @@
  * before the command was started until MARK was read from its output, "cpu_us" of processor time of
  * all its threads, "faults" (page faults), "switches" (context switches of either kind). With -i
  * two objects are added, one a second after the last mark, when all is still, and one so many
- * milliseconds later. Then the command and what it started are killed. Status 1 when it ended, or
- * SECONDS (60) passed, before all marks came.
+ * milliseconds later. Then the command and what it started are killed, which a signal to end does,
+ * too. Status 1 when it ended, or SECONDS (60) passed, before all marks came.
  */
 #include <dirent.h>
 #include <err.h>
@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +34,16 @@ struct reading {
     int64_t us, cpu_us;
     unsigned long faults, switches;
 };
+
+static volatile pid_t command_pid;
+
+static void
+stopped(int number)
+{
+    if (command_pid > 0)
+        kill(-command_pid, SIGKILL);
+    _exit(128 + number);
+}
 
 static int64_t
 clock_us(clockid_t clock)
@@ -200,7 +211,10 @@ main(int argc, char **argv)
         errx(2, "usage: stopwatch [-s SECONDS] [-i MILLISECONDS] MARK... -- COMMAND [ARG...]");
 
     started_us = clock_us(CLOCK_MONOTONIC);
-    pid = start(marks + n_marks + 1, &fd);
+    signal(SIGTERM, stopped);
+    signal(SIGINT, stopped);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    command_pid = pid = start(marks + n_marks + 1, &fd);
     good = watch(pid, fd, marks, n_marks, started_us, limit_us, readings);
     if (good && idle_ms) {
         poll(NULL, 0, SETTLE_MS);

@@ -40,8 +40,13 @@ def command(ctx, phases=(), sections=""):
 
 def watch(ctx, argv, marks, *options):
     """stopwatch's readings, one for each mark."""
-    done = subprocess.run([ctx.tool("stopwatch"), *options, *marks, "--", *argv], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, env=machines.environment(ctx), text=True, check=False)
-    if done.returncode:
-        raise process.Died(f"{ctx.who} did not say {' '.join(marks)}: {done.stderr[-400:]}")
-    return json.loads(done.stdout)
+    with subprocess.Popen([ctx.tool("stopwatch"), *options, *marks, "--", *argv], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, env=machines.environment(ctx), text=True) as stopwatch:
+        try:
+            text, errors = stopwatch.communicate()
+        except BaseException:
+            stopwatch.terminate()  # it ends what it started
+            raise
+    if stopwatch.returncode:
+        raise process.Died(f"{ctx.who} did not say {' '.join(marks)}: {errors[-400:]}")
+    return json.loads(text)

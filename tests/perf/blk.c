@@ -165,7 +165,7 @@ disk_run(const char *name, struct tally *t, const char *drive, struct disk d)
     messages = bpt_virtio_messages(d.dev, 0);
     null.commits = 0;
     perf_mark("between");
-    for (unsigned i = 0; i < BATCHES; i++)
+    for (unsigned i = 0; i < perf_batches; i++)
         disk_batch(&d, t);
     perf_mark(name);
     t->interrupts = (unsigned)(bpt_virtio_messages(d.dev, 0) - messages);

@@ -154,14 +154,14 @@ card_run(const char *name, struct tally *t, unsigned index)
     messages = bpt_virtio_messages(c.dev, index);
     wire.commits = 0;
     perf_mark("between");
-    for (unsigned i = 0; i < BATCHES; i++)
+    for (unsigned i = 0; i < perf_batches; i++)
         (index == TX ? tx_batch : rx_batch)(&c, t);
     perf_mark(name);
-    t->units = BATCHES * BATCH;
-    t->batches = BATCHES;
+    t->units = perf_batches * BATCH;
+    t->batches = perf_batches;
     t->interrupts = (unsigned)(bpt_virtio_messages(c.dev, index) - messages);
     t->commits = wire.commits;
-    must(index == RX || wire.sent == (BATCHES + 4) * BATCH);
+    must(index == RX || wire.sent == (perf_batches + 4) * BATCH);
     must(bpt_free(c.m) == 0);
     return 0;
 }

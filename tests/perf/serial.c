@@ -100,11 +100,11 @@ port_run(const char *name, struct tally *t, void (*batch)(struct bpt_machine *, 
     edges = bpt_gsi_count(m, 4);
     wire.writes = wire.bytes = 0;
     perf_mark("between");
-    for (unsigned i = 0; i < BATCHES; i++)
+    for (unsigned i = 0; i < perf_batches; i++)
         batch(m, t);
     perf_mark(name);
-    t->units = BATCHES * FIFO;
-    t->batches = BATCHES;
+    t->units = perf_batches * FIFO;
+    t->batches = perf_batches;
     t->interrupts = (unsigned)(bpt_gsi_count(m, 4) - edges);
     t->commits = wire.writes;
     must(batch == in_batch || wire.bytes == t->units);

@@ -132,11 +132,11 @@ wire_run(const char *name, struct tally *t, unsigned index)
         (index == TX ? tx_burst : rx_burst)(&w, &warm);
     messages = bpt_virtio_messages(w.dev, index);
     perf_mark("between");
-    for (unsigned i = 0; i < BATCHES; i++)
+    for (unsigned i = 0; i < perf_batches; i++)
         (index == TX ? tx_burst : rx_burst)(&w, t);
     perf_mark(name);
-    t->units = BATCHES * BATCH;
-    t->batches = BATCHES;
+    t->units = perf_batches * BATCH;
+    t->batches = perf_batches;
     t->interrupts = (unsigned)(bpt_virtio_messages(w.dev, index) - messages);
     close(w.socket);
     must(bpt_free(w.m) == 0);

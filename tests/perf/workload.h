@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCHES = 20, BATCH = 32 };
+enum { BATCH = 32 };
+extern unsigned perf_batches; /* between a scenario's two marks */
 
 struct tally {
     unsigned units, batches; /* requests, packets or bytes; and in how many batches */
