@@ -6,6 +6,8 @@ import re
 import subprocess
 
 ROOT = "/sys/kernel/tracing"
+# Nested page faults, but for accesses to what is no memory: KVM has those fault by a reserved bit.
+FAULTS = "hist:keys=common_pid if !(error_code & 8)"
 EVENTS = ("kvm_exit", "kvm_mmio", "kvm_userspace_exit")
 EVENT = re.compile(r"-(\d+) +\[\d+\].*?: (kvm_exit|kvm_mmio|kvm_userspace_exit): (.*)")
 SVM_IO, VMX_IO = 0x7B, 30
@@ -33,14 +35,14 @@ class Trace:
         put("events/kvm/kvm_exit/filter", f"exit_reason == {SVM_IO} || exit_reason == {VMX_IO}")
         for event in EVENTS:
             put(f"events/kvm/{event}/enable", "1")
-        put("events/kvm/kvm_page_fault/trigger", "hist:keys=common_pid")
+        put("events/kvm/kvm_page_fault/trigger", FAULTS)
         put("tracing_on", "1")
 
     def stop(self):
         put("tracing_on", "0")
         with open(f"{ROOT}/events/kvm/kvm_page_fault/hist", encoding="ascii") as file:
             faults = re.search(r"Hits: (\d+)", file.read())
-        put("events/kvm/kvm_page_fault/trigger", "!hist:keys=common_pid")
+        put("events/kvm/kvm_page_fault/trigger", "!" + FAULTS)
         for event in EVENTS:
             put(f"events/kvm/{event}/enable", "0")
         put("events/kvm/kvm_exit/filter", "0")
