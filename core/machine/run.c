@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/machine/log.h"
 #include "core/machine/machine-private.h"
+#include "core/machine/notify.h"
 
 static uint64_t
 published(struct machine *m, const char *key)
@@ -41,6 +42,7 @@ start(struct machine *m, GError **error)
     log_line(LOG_LEVEL_DEBUG, "boots with the %s", entry.protocol);
     loop_clock_resume(m->clock);
     vcpus_resume(m->vm);
+    notify_send("READY=1\nSTATUS=The guest runs");
     return TRUE;
 }
 
@@ -136,8 +138,10 @@ run_started(struct machine *m, GError **error)
                         "stopped with I/O that did not finish; look at the host's disks");
             return -2;
         }
-        if (!reboots(m, request, &status, &why))
+        if (!reboots(m, request, &status, &why)) {
+            notify_send("STOPPING=1\nSTATUS=The guest has stopped");
             break;
+        }
         atomic_store(&m->request, 0);
         m->button_pressed = FALSE;
         if (!reset(m, &why)) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * power.c - leaves the machine the way its command line says: acpi-off, acpi-reset, i8042-reset,
- * triple-fault, loop, no-code. A byte of CMOS RAM that survives a reset counts the boots,
- * so that a rebooted guest says which boot this is and then powers off.
+ * triple-fault, loop, no-code,
+ * button (waits for the power button, then acpi-off). A byte of CMOS RAM that survives a reset
+ * counts the boots, so that a rebooted guest says which boot this is and then powers off.
  */
 #include "guest.h"
 
@@ -80,6 +81,19 @@ acpi_reset(void)
     outb((u16)read32(fadt + 120), read8(fadt + 128));
 }
 
+/* PM1_STS bit 8, PWRBTN_STS; seldom asked, since each time is an exit. */
+static void
+wait_for_button(void)
+{
+    u16 status = (u16)read32(find_fadt() + 56);
+
+    guest_puts("waits for the button\n");
+    while (!(inw(status) & 1 << 8))
+        for (u32 i = 0; i < 200000; i++)
+            __asm__ volatile("pause");
+    guest_puts("the button\n");
+}
+
 int
 main(u32 magic, const u32 *info)
 {
@@ -89,7 +103,9 @@ main(u32 magic, const u32 *info)
     (void)magic;
     outb(0x71, boots);
     guest_show("boot", boots);
-    if (boots > 1 || has(line, "acpi-off"))
+    if (has(line, "button"))
+        wait_for_button();
+    if (boots > 1 || has(line, "acpi-off") || has(line, "button"))
         acpi_off();
     if (has(line, "acpi-reset"))
         acpi_reset();
