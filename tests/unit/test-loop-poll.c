@@ -25,7 +25,7 @@ struct poller {
     bool late_work;    /* BP_POLL_END finds some, once */
     atomic_bool on;    /* between begin and end */
     atomic_uint lost;  /* asked to look while it was not on */
-    atomic_bool go, remove;
+    atomic_bool go, remove, gone;
 };
 
 static int
@@ -50,7 +50,8 @@ poll(void *user, uint32_t how)
     p->lost += !p->on;
     if (p->remove) {
         loop_source_remove(p->source);
-        p->source = NULL;
+        p->remove = false;
+        p->gone = true;
     }
     if (++p->looks != p->serve)
         return 0;
@@ -206,8 +207,7 @@ test_found(struct loop_clock *clock, bool locked)
         g_mutex_unlock(&p.lock);
     }
     p.remove = true;
-    while (p.source)
-        g_usleep(500);
+    until(&p.gone);
     kick(&p);
     eq_int(p.kicks, 2, "a poller may remove itself");
     loop_stop(p.loop);
