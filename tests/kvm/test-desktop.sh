@@ -41,4 +41,13 @@ ok 'Enter' "$viewer" "$port" type $'\n'
 wait $pid
 status=$?
 ok 'ends the guest' status_is 51
+
+# The same on a terminal: what the firmware shows, until the escape key ends it.
+{ sed 's|.*desktop.conf.*|include("platform/pc.conf")|' "$tmp/desktop.conf" | grep -v debug-console
+  echo 'machine { memory = "64M" }'
+  echo 'boot { firmware = seabios }'
+  echo 'vga vga0 { display = "term:stdio" }'; } >"$tmp/term.conf"
+timeout 60 "$top_builddir/tests/kvm/on-terminal" '\x01x' "$top_builddir/run" run "$tmp/term.conf" >"$tmp/term" 2>&1
+ok 'display-term: the terminal is as before' grep -q 'status 0, terminal as before' "$tmp/term"
+ok 'its cursor is there' grep -q $'\033\[0m\033\[?25h' "$tmp/term"
 done_testing
