@@ -115,6 +115,20 @@ vga_head_text(void *user, struct bp_display_text *ret_text)
     return 0;
 }
 
+/* The monitor's preferred mode: what the guest takes when it looks at the monitor again. */
+static int
+vga_head_resize(void *user, uint32_t width, uint32_t height)
+{
+    struct vga *vga = ((struct vga_head *)user)->vga;
+
+    width &= ~7u; /* DISPI's granularity */
+    if (width < VGA_PREFER_XMIN || width > DISPI_XMAX || height < VGA_PREFER_YMIN ||
+        height > DISPI_YMAX || (uint64_t)width * height * 4 > vga->ram_len)
+        return BP_E_RANGE;
+    vga_edid(vga->edid, width, height);
+    return 0;
+}
+
 static int
 add(struct vga *vga, uint32_t index)
 {
@@ -125,6 +139,7 @@ add(struct vga *vga, uint32_t index)
         .user = head,
         .frame = vga_head_frame,
         .text = vga_head_text,
+        .resize = vga_head_resize,
     };
     int err = vga->host->link_item(vga->inst, "display", index, BP_IF_DISPLAY,
                                    BP_UPTO(struct bp_display_if, attach), &link);

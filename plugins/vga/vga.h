@@ -127,6 +127,9 @@ enum {
 #define DISPI_ID_MAX 0xb0c5u
 #define DISPI_XMAX   3840u
 #define DISPI_YMAX   2160u
+/* No monitor prefers less. */
+#define VGA_PREFER_XMIN 320
+#define VGA_PREFER_YMIN 200
 
 #define VGA_ALIAS_LEN 0x10000u
 

@@ -203,6 +203,14 @@ test_pci(void)
            1280, "the preferred width");
     eq_int(bpt_mmio_read(m, mmio + 54 + 5, 1) | (bpt_mmio_read(m, mmio + 54 + 7, 1) >> 4) << 8, 800,
            "the preferred height");
+    eq_int(screen.client.resize(screen.client.user, 1027, 600), 0, "a display has another size");
+    eq_int(bpt_mmio_read(m, mmio + 54 + 2, 1) | (bpt_mmio_read(m, mmio + 54 + 4, 1) >> 4) << 8,
+           1024, "that is the preferred width then");
+    eq_int(screen.client.resize(screen.client.user, 3840, 2160), BP_E_RANGE,
+           "not one that there is no memory for");
+    eq_int(screen.client.resize(screen.client.user, 0, 65535), BP_E_RANGE, "nor nonsense");
+    eq_int(bpt_mmio_read(m, mmio + 54 + 5, 1) | (bpt_mmio_read(m, mmio + 54 + 7, 1) >> 4) << 8, 600,
+           "the preferred height");
     eq_int(bpt_mmio_read(m, mmio + 0x200, 4), 0, "nothing behind it");
     bpt_mmio_write(m, mmio + 0x402, 1, 0x67);
     eq_int(bpt_in(m, 0x3cc, 1), 0x67, "port 0x3c2 is at 0x402");
