@@ -65,14 +65,20 @@ def commands(result, table):
 
 def brief(text):
     """Without the folders of this machine."""
+    text = re.sub(r"^(make .*)-C /\S+ ", r"\1", text)
     text = re.sub(r"/\S*/(backplane-nested-\d+|backplane-bench\.\w+)/", "", text)
-    return re.sub(r"/\S*/(?=(tests/bench|tests/perf|\.libs/backplane|libtool|lkvm|bare-loop|bare-io)\b)", "", text)
+    return re.sub(r"/\S*/(?=(tests/bench|tests/perf|(\.libs/)?backplane|libtool|lkvm|bare-loop|bare-io)\b)", "", text)
 
 
 def noise(result, table):
-    del result
     noisy = sum(figure.noisy for figure in table.figures.values())
-    return f"{noisy} of {len(table.figures)} figures are noisy."
+    once = sum(len(figure.samples) == 1 for figure in table.figures.values())
+    lines = [f"{noisy} of {len(table.figures)} figures are noisy; {once} were measured once, and have no spread."]
+    load, processors = result["environment"]["load"][0], result["environment"]["processors"]
+    if load > processors / 4:
+        lines.append(f"The machine had other work (a load of {load:.1f} on {processors} processors before the first of "
+                     "them), so that single figures say little.")
+    return "\n".join(lines)
 
 
 WRITERS = {"environment": environment, "goals": goal_table, "commands": commands, "noise": noise}

@@ -69,6 +69,11 @@ def known():
     return names + [name for name in PEERS if peer_path(name)]
 
 
+def usual():
+    """Those but QEMU's q35, which has the devices of its pc and takes longer to find them."""
+    return [name for name in known() if name != "qemu-q35"]
+
+
 def backplane(platform, m, ctx):
     config = ctx.file(f"{platform}.conf")
     lines = [f'include("platform/{platform}.conf")',

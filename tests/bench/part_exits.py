@@ -23,7 +23,7 @@ def contenders(place, case, ctx):
     del place, ctx
     if case != "1 region":
         return ["backplane-microvm"]
-    return ["bare", *machines.known()]
+    return ["bare", *machines.usual()]
 
 
 def rounds(place, case, ctx):

@@ -11,7 +11,7 @@ import process
 
 NAME = "models"
 IMAGES = ()
-UNITS = {"blk": "request", "net": "packet", "ser": "byte"}
+UNITS = {"blk": "request", "net": "packet", "tap": "packet", "ser": "byte"}
 BARE = {"io_uring-read-32": "request", "io_uring-read-1": "request", "io_uring-nop-32": "request",
         "writev-frame": "packet", "write-byte": "byte"}
 BATCHES = 20000
@@ -43,7 +43,7 @@ def run(ctx):
     else:
         text = output(ctx, [ctx.tool("bare-io"), str(batches)])
     for name, units, ns in re.findall(r"^(\S+) units=(\d+).* ns=(\d+)$", text, re.M):
-        unit = BARE.get(name) or UNITS[name[:3]]
+        unit = BARE.get(name) or UNITS.get(name[:3], "unit")
         ctx.sample(f"time a {unit}", int(ns) / int(units), "ns", name)
 
 
@@ -65,4 +65,5 @@ def instructions(ctx):
     if not found:
         raise process.Died(f"make perf-counts counted nothing:\n{text[-400:]}")
     for name, count in found:
-        ctx.sample(f"instructions a {UNITS[name[:3]]}", float(count), "", name)
+        unit = UNITS.get(name[:3], "unit")
+        ctx.sample(f"instructions a {unit}", float(count), "", name)

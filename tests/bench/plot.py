@@ -128,6 +128,7 @@ def draw(table, name, panels, folder):
 def main():
     # The same samples give the same files.
     matplotlib.rcParams["svg.hashsalt"] = "backplane"
+    matplotlib.rcParams["svg.fonttype"] = "none"
     with open(sys.argv[1], encoding="utf-8") as file:
         table = report.Table(json.load(file))
     for name, panels in pictures():
