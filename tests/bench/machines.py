@@ -103,7 +103,7 @@ def qemu(machine, m, ctx):
     bus = "device" if machine == "microvm" else "pci"
     argv = ["qemu-system-x86_64", "-enable-kvm", "-machine", "microvm,rtc=on" if machine == "microvm" else machine,
             "-m", str(m.mib), "-smp", str(m.cpus), "-nodefaults", "-no-user-config", "-no-reboot",
-            "-display", "none", "-serial", "stdio", "-kernel", m.kernel]
+            "-display", "none", "-serial", "stdio", "-name", "guest,debug-threads=on", "-kernel", m.kernel]
     if m.linux:
         argv += ["-cpu", "host", "-initrd", m.initrd, "-append", m.cmdline]
     if m.disks:
