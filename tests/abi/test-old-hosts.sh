@@ -54,8 +54,9 @@ for version in $(versions); do
     name=${plugin##*/}; name=${name%.so}
     set --
     case $name in
-    char-socket) set -- --set "path=$tmp/socket" ;;
-    net-tap | display-*) set -- --set "$(echo "$name" | sed 's/net-tap/ifname=old0/; s|display-.*|path='"$tmp"'/screen.png|')" ;;
+    char-socket | display-vnc) set -- --set "path=$tmp/socket" ;;
+    display-png) set -- --set "path=$tmp/screen.png" ;;
+    net-tap) set -- --set ifname=old0 ;;
     vga) set -- --set memory=1M ;;
     esac
     if later "$version" "$name"; then
