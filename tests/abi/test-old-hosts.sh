@@ -26,9 +26,12 @@ END
 }
 # Tests that make an instance and use it; where it cannot be made here they are skipped, with why.
 tests=life-once,host-optional,host-no-map,state-roundtrip,fuzz-bare
+# In a namespace of its own a network plugin may make interfaces, and they end with it.
+apart='unshare -rn'
+$apart true 2>/dev/null && [ -w /dev/net/tun ] || apart=
 on() { # VERSION FILE ARGUMENT...: the plugin works there
   on_version=$1 on_file=$2; shift 2
-  "$top_builddir/backplane-check" --seed 7 --steps 300 --timeout 120 --only $tests \
+  ${alone:-} "$top_builddir/backplane-check" --seed 7 --steps 300 --timeout 120 --only $tests \
     $(cat "$tmp/$on_version.cut") "$@" "$on_file" >"$tmp/out" 2>&1
   on_rc=$?
   cat "$tmp/out"
@@ -53,10 +56,14 @@ for version in $(versions); do
     [ -e "$plugin" ] || continue
     name=${plugin##*/}; name=${name%.so}
     set --
+    alone=
     case $name in
     char-socket | display-vnc) set -- --set "path=$tmp/socket" ;;
     display-png) set -- --set "path=$tmp/screen.png" ;;
-    net-tap) set -- --set ifname=old0 ;;
+    net-tap)
+      [ -n "$apart" ] || { skip "$version: $name works" 'no tap interface can be made here'; continue; }
+      alone=$apart
+      set -- --set ifname=old0 ;;
     vga) set -- --set memory=1M ;;
     esac
     if later "$version" "$name"; then
