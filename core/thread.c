@@ -139,6 +139,21 @@ thread_apply(const struct thread_attrs *attrs, GError **error)
 }
 
 void
+thread_block_signals(sigset_t *ret_before)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, ret_before);
+}
+
+void
+thread_restore_signals(const sigset_t *before)
+{
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+void
 thread_set_name(const char *name)
 {
     char kept[16];

@@ -10,6 +10,7 @@
 
 #include <glib.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 
 #define THREAD_CPUS_MAX 1024
@@ -34,6 +35,10 @@ gboolean thread_parse_policy(const char *text, struct thread_attrs *attrs, GErro
 /* Give them to the calling thread. NULL: nothing to do. CORE_ERROR_HOST, with what to do. */
 gboolean thread_apply(const struct thread_attrs *attrs, GError **error)
     __attribute__((warn_unused_result));
+
+/* Signals are for the main thread: around the making of another, which inherits the mask. */
+void thread_block_signals(sigset_t *ret_before);
+void thread_restore_signals(const sigset_t *before);
 
 /* Name of the calling thread as ps -L and top -H show it; the kernel keeps 15 bytes. */
 void thread_set_name(const char *name);

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "core/plugin/guard.h"
 
 #define MAIN_STATUS_USAGE CORE_ERROR_CONFIG
+#define MAIN_STACK        (1u << 20) /* bytes, of every thread but the first */
 
 static const struct {
     const char *name;
@@ -165,6 +167,24 @@ main_options_first(struct cli *cli, int argc, char **argv)
     return status;
 }
 
+/*
+ * Nothing that happens often allocates memory, and an arena for each thread would cost pages and
+ * the time to map them. The default stacks of 8 MiB have room for huge pages, of which a thread
+ * that needs a few KiB would get one where the host gives them to everybody.
+ */
+static void
+main_keep_small(void)
+{
+    pthread_attr_t attr;
+
+    mallopt(M_ARENA_MAX, 1);
+    if (pthread_attr_init(&attr) == 0) {
+        if (pthread_attr_setstacksize(&attr, MAIN_STACK) == 0)
+            pthread_setattr_default_np(&attr);
+        pthread_attr_destroy(&attr);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -174,9 +194,7 @@ main(int argc, char **argv)
     terminal_fill_descriptors();
     plugin_guard_install();
     g_set_prgname("backplane");
-    /* Nothing that happens often allocates memory, and an arena for each thread would cost pages
-     * and the time to map them. */
-    mallopt(M_ARENA_MAX, 1);
+    main_keep_small();
     if (argc > 1 && argv[1][0] != '-')
         status = main_dispatch(&cli, argc - 1, argv + 1);
     else

@@ -100,15 +100,13 @@ void
 vm_builder_start(struct vm *vm)
 {
     struct vm_builder *b = &vm->builder;
-    sigset_t all, before;
+    sigset_t before;
     int err;
 
     b->last = b->asked = VM_STAGE_OPEN;
-    /* Signals are for the main thread; the new one inherits this mask. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
+    thread_block_signals(&before);
     err = pthread_create(&b->thread, NULL, builder_thread, vm);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    thread_restore_signals(&before);
     b->has_thread = err == 0;
     if (err) {
         b->failed = true;

@@ -332,18 +332,16 @@ gboolean
 vcpu_start(struct vcpu *vcpu, GError **error)
 {
     const struct thread_attrs none = THREAD_ATTRS_DEFAULT;
-    sigset_t all, before;
+    sigset_t before;
     int err;
 
     g_assert(!vcpu->has_thread);
     kick_install();
     atomic_store(&vcpu->request, VCPU_PARK);
     vcpu->parked = false;
-    /* Signals are for the main thread; the new one inherits this mask. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
+    thread_block_signals(&before);
     err = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    thread_restore_signals(&before);
     if (err) {
         g_set_error(error, CORE_ERROR, CORE_ERROR_HOST, "cannot start the thread of vCPU %u: %s",
                     vcpu->index, g_strerror(err));

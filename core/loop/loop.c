@@ -351,16 +351,14 @@ gboolean
 loop_start(struct loop *loop, const struct thread_attrs *attrs, GError **error)
 {
     struct loop_birth birth = {.loop = loop, .attrs = attrs};
-    sigset_t all, before;
+    sigset_t before;
 
     g_assert(loop->thread == NULL);
     g_mutex_init(&birth.lock);
     g_cond_init(&birth.cond);
-    /* Signals are for the main thread; the new one inherits this mask. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
+    thread_block_signals(&before);
     loop->thread = g_thread_try_new(loop->name, loop_thread, &birth, error);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    thread_restore_signals(&before);
     if (loop->thread) {
         g_mutex_lock(&birth.lock);
         while (!birth.born)

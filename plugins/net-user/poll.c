@@ -12,6 +12,8 @@
 
 #include "net-user.h"
 
+#define SLIRP_SLOW_MS 500u
+
 static struct watch *
 find(struct net_user *nu, int fd)
 {
@@ -118,6 +120,9 @@ poll_update(struct net_user *nu)
         return;
     }
     timeout_ms = ask(nu);
+    /* It never asks for more than a second, nor, while anything waits, for more than this. */
+    if (timeout_ms > SLIRP_SLOW_MS)
+        timeout_ms = UINT32_MAX;
     for (unsigned i = 0; i < nu->n_watches; i++) {
         struct watch *w = &nu->watches[i];
 

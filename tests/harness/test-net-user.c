@@ -228,6 +228,7 @@ test_services(void)
     eq_int(dev.net->set_queues(dev.be, 2), BP_E_RANGE, "two queues are too many");
     eq_int(dev.net->set_offloads(dev.be, BP_NET_TSO4), BP_E_NOTSUP, "no segmentation");
     arp();
+    eq_int(bpt_timer(machine, "up"), BP_TIMER_OFF, "no timer wakes us while nothing waits");
     got = dhcp(1, &len);
     ok(got && get32(got + ETH + IP + 8 + 16) == GUEST, "DHCP: the guest is offered 10.0.2.15");
     o = got ? option(got, len, 53) : NULL;
