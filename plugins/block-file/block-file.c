@@ -2,8 +2,8 @@
 /*
  * block-file.c - a disk in a file or on a block device: the class, bp.block/1 and bp.refresh/1.
  *
- * Checks requests against the disk and hands them to an engine (uring.c or pool.c). Knows nothing
- * of the device in front of it.
+ * Checks requests against the disk and hands them to an engine (uring.c, pool.c, sync.c). Knows
+ * nothing of the device in front of it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -70,7 +70,9 @@ file_submit(void *be, struct bp_block_req *req)
     if (err)
         return err;
     f->in_flight++;
-    if (uses_ring(f, req))
+    if (f->use_sync)
+        sync_queue(f, req);
+    else if (uses_ring(f, req))
         uring_queue(f, req);
     else
         pool_queue(f, req);
@@ -86,6 +88,8 @@ file_commit(void *be)
         pool_commit(f);
     if (f->use_ring)
         uring_commit(f);
+    if (f->use_sync)
+        sync_commit(f);
 }
 
 static const struct bp_block_if file_if = {
@@ -178,13 +182,17 @@ block_file_create(const struct bp_host *host, bp_inst inst, void **ret_self)
     return 0;
 }
 
-/* io_uring when it is asked for or there, else threads. */
+/* What is asked for; else at once for a file in memory, io_uring where it is there, else threads.
+ */
 static int
 choose_engine(struct block_file *f)
 {
     const char *what = NULL;
     int err;
 
+    f->use_sync = !strcmp(f->aio, "sync") || (!strcmp(f->aio, "auto") && f->in_memory);
+    if (f->use_sync)
+        return sync_init(f);
     if (strcmp(f->aio, "threads")) {
         err = uring_init(f, &what);
         f->use_ring = !err;
@@ -254,6 +262,9 @@ block_file_event(void *self, uint32_t cookie, uint32_t mask)
     case EV_POOL:
         pool_reap(f);
         break;
+    case EV_SYNC:
+        sync_commit(f);
+        break;
     }
 }
 
@@ -268,7 +279,7 @@ block_file_destroy(void *self)
     free(f);
 }
 
-static const char *const aio_kinds[] = {"auto", "io_uring", "threads", NULL};
+static const char *const aio_kinds[] = {"auto", "io_uring", "threads", "sync", NULL};
 static const struct bp_prop props[] = {
     {.size = sizeof *props,
      .type = BP_PATH,
@@ -298,7 +309,7 @@ static const struct bp_prop props[] = {
     {.size = sizeof *props,
      .type = BP_ENUM,
      .name = "aio",
-     .help = "how requests are made; auto takes io_uring where the kernel has it",
+     .help = "how requests are made; auto takes sync for files in memory, else io_uring",
      .def = "auto",
      .choices = aio_kinds},
     {.size = sizeof *props,

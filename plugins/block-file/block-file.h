@@ -7,6 +7,7 @@
  *   io.c           how far a request has got and what the next system call of it is
  *   uring.c        engine: io_uring
  *   pool.c         engine: a few threads that make plain system calls
+ *   sync.c         engine: the same at once, for files in memory
  *
  * The engines know nothing of offsets, short transfers or fallbacks: io.c gives them one step
  * after the other. Nothing is allocated for a request; what has to be remembered of it lives in
@@ -33,6 +34,7 @@ enum {
     EV_RING = 1, /* the ring has completions */
     EV_RETRY,    /* the kernel had no memory to take submissions: try again */
     EV_POOL,     /* a thread finished a request */
+    EV_SYNC,     /* requests are left for another turn */
 };
 
 struct uring {
@@ -55,6 +57,12 @@ struct pool {
     bool stop;
 };
 
+struct sync {
+    struct bp_block_req *batch, **batch_tail; /* submitted */
+    bp_event again;
+    bool working;
+};
+
 struct block_file {
     const struct bp_host *host;
     bp_inst inst;
@@ -65,7 +73,7 @@ struct block_file {
     uint32_t queue_depth, threads;
 
     int fd;
-    bool is_device;
+    bool is_device, in_memory;
     dev_t dev;
     ino_t ino;
     struct block_file *next; /* in the list of files that are open (open.c) */
@@ -84,9 +92,10 @@ struct block_file {
     atomic_bool no_punch, no_zero_range;
     atomic_uint errors;
 
-    bool use_ring;
+    bool use_ring, use_sync; /* neither: the pool */
     struct uring uring;
     struct pool pool;
+    struct sync sync;
 };
 
 /* The system call that gets a request done. */
@@ -128,6 +137,15 @@ io_of(struct bp_block_req *req)
     return (struct io *)(void *)req->backend;
 }
 
+/* A list of requests through io.next. */
+static inline void
+requests_append(struct bp_block_req ***tail, struct bp_block_req *req)
+{
+    io_of(req)->next = NULL;
+    **tail = req;
+    *tail = &io_of(req)->next;
+}
+
 /* open.c: all return 0 or a BP_E_* with a text attached. */
 __attribute__((warn_unused_result)) int file_open(struct block_file *);
 void file_close(struct block_file *);
@@ -143,6 +161,8 @@ __attribute__((warn_unused_result)) int io_result(struct block_file *, struct bp
                                                   int64_t res);
 /* Carries a step out, blocking; returns the system call's result or -errno. */
 int64_t io_perform(struct block_file *, const struct io_step *);
+/* All steps of the request, blocking; what to tell done(). */
+int io_whole(struct block_file *, struct bp_block_req *);
 /* Ends the request: gives up its resources and calls done(). [ctx] */
 void io_complete(struct block_file *, struct bp_block_req *, int result);
 
@@ -161,5 +181,10 @@ void pool_fini(struct block_file *);
 void pool_queue(struct block_file *, struct bp_block_req *);
 void pool_commit(struct block_file *);
 void pool_reap(struct block_file *);
+
+/* sync.c */
+__attribute__((warn_unused_result)) int sync_init(struct block_file *);
+void sync_queue(struct block_file *, struct bp_block_req *);
+void sync_commit(struct block_file *);
 
 #endif

@@ -320,6 +320,19 @@ io_perform(struct block_file *f, const struct io_step *step)
     return res < 0 ? -(int64_t)errno : res;
 }
 
+int
+io_whole(struct block_file *f, struct bp_block_req *req)
+{
+    struct io_step step;
+    int r;
+
+    do {
+        io_next(f, req, &step);
+        r = io_result(f, req, io_perform(f, &step));
+    } while (r > 0);
+    return r;
+}
+
 void
 io_complete(struct block_file *f, struct bp_block_req *req, int result)
 {

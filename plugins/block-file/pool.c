@@ -15,14 +15,6 @@
 
 #define POOL_STACK (256u << 10)
 
-static void
-append(struct bp_block_req ***tail, struct bp_block_req *req)
-{
-    io_of(req)->next = NULL;
-    **tail = req;
-    *tail = &io_of(req)->next;
-}
-
 static void *
 pool_thread(void *arg)
 {
@@ -32,9 +24,7 @@ pool_thread(void *arg)
     pthread_mutex_lock(&p->lock);
     for (;;) {
         struct bp_block_req *req = p->todo;
-        struct io_step step;
         bool first;
-        int r;
 
         if (!req) {
             if (p->stop)
@@ -47,15 +37,11 @@ pool_thread(void *arg)
             p->todo_tail = &p->todo;
         pthread_mutex_unlock(&p->lock);
 
-        do {
-            io_next(f, req, &step);
-            r = io_result(f, req, io_perform(f, &step));
-        } while (r > 0);
-        io_of(req)->result = r;
+        io_of(req)->result = io_whole(f, req);
 
         pthread_mutex_lock(&p->lock);
         first = !p->done;
-        append(&p->done_tail, req);
+        requests_append(&p->done_tail, req);
         if (first) {
             pthread_mutex_unlock(&p->lock);
             (void)f->event->kick(f->inst, p->finished);
@@ -136,7 +122,7 @@ pool_fini(struct block_file *f)
 void
 pool_queue(struct block_file *f, struct bp_block_req *req)
 {
-    append(&f->pool.batch_tail, req);
+    requests_append(&f->pool.batch_tail, req);
 }
 
 void

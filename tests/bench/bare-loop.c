@@ -82,12 +82,11 @@ set_registers(int vcpu, uint32_t entry)
 static void
 set_cpuid(int kvm, int vcpu)
 {
-    static struct {
-        struct kvm_cpuid2 head;
-        struct kvm_cpuid_entry2 entries[BARE_MAX_CPUID];
-    } cpuid = {.head.nent = BARE_MAX_CPUID};
+    static struct kvm_cpuid_entry2 room[BARE_MAX_CPUID + 1]; /* the head is shorter than an entry */
+    struct kvm_cpuid2 *cpuid = (void *)room;
 
-    if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid) < 0 || ioctl(vcpu, KVM_SET_CPUID2, &cpuid) < 0)
+    cpuid->nent = BARE_MAX_CPUID;
+    if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid) < 0 || ioctl(vcpu, KVM_SET_CPUID2, cpuid) < 0)
         err(1, "KVM_SET_CPUID2");
 }
 

@@ -328,7 +328,7 @@ command(const char *cmd, char *ret_line, int size)
 
 /* A block device: discarding is an ioctl there, which io_uring has not got. */
 static void
-block_device(const char *const engines[2])
+block_device(const char *const engines[3])
 {
     char cmd[400], device[100];
 
@@ -338,10 +338,10 @@ block_device(const char *const engines[2])
         skip("no loop device to be had", "block device");
         return;
     }
-    for (int e = 0; e < 2; e++) {
+    for (int e = 0; e < 3; e++) {
         snprintf(cmd, sizeof cmd, "blkdiscard -z %s && echo", device);
         if (command(cmd, cmd, sizeof cmd) == 0)
-            random_io("block device", device, engines[e], e, 256);
+            random_io("block device", device, engines[e], e == 1, 256);
         else
             skip("no blkdiscard", "block device");
     }
@@ -353,7 +353,7 @@ block_device(const char *const engines[2])
 int
 main(void)
 {
-    static const char *const engines[] = {"io_uring", "threads"};
+    static const char *const engines[] = {"io_uring", "threads", "sync"};
     unsigned fds;
 
     for (int i = 0; i < SLOTS; i++)
@@ -366,7 +366,7 @@ main(void)
              "path=/dev/null"); /* what loading keeps open is kept from here */
     bpt_free(m);
     fds = bpt_open_fds();
-    for (int e = 0; e < 2; e++) {
+    for (int e = 0; e < 3; e++) {
         random_io("file", NULL, engines[e], 0, 256);
         random_io("file", NULL, engines[e], 0, 3);
         random_io("file", NULL, engines[e], 1, 256);
@@ -381,7 +381,7 @@ main(void)
     eq_int(bpt_open_fds(), fds, "no descriptor is left open");
     scratch_remove();
     if (access("/dev/shm", W_OK) == 0 && scratch_new("/dev/shm") == 0) {
-        for (int e = 0; e < 2; e++) /* no FALLOC_FL_ZERO_RANGE there */
+        for (int e = 0; e < 3; e++) /* no FALLOC_FL_ZERO_RANGE there */
             random_io("tmpfs", NULL, engines[e], 0, 256);
     } else {
         skip("no /dev/shm", "tmpfs");

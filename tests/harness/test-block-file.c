@@ -430,17 +430,50 @@ failing_host(const char *aio)
     eq_int(bpt_open_fds(), fds, "no descriptor is left open");
 }
 
+/* A file in memory is read and written within commit(), a long batch in more than one turn. */
+static void
+in_memory(void)
+{
+    static struct call c[80]; /* 64 KiB each: 5 MiB */
+    uint8_t *before = malloc(sizeof data);
+    unsigned done = 0;
+
+    ok(!open_disk(scratch_file("memory", 8 << 20), NULL), "a file in memory");
+    memset(data, 0x5a, sizeof data);
+    ok(!submit(&c[0], BP_BLOCK_WRITE, 0, sizeof data) && !c[0].done,
+       "a request waits for commit()");
+    blk->commit(be);
+    ok(c[0].done == 1 && c[0].result == 0, "and is done within it");
+    memset(data, 0, sizeof data);
+    eq_int(run(BP_BLOCK_READ, 0, sizeof data), 0, "and read back");
+    memset(before, 0x5a, sizeof data);
+    ok(memcmp(data, before, sizeof data) == 0, "as it was written");
+    for (unsigned i = 0; i < 80; i++)
+        if (submit(&c[i], BP_BLOCK_WRITE, i * sizeof data, sizeof data))
+            printf("# request %u\n", i);
+    blk->commit(be);
+    for (unsigned i = 0; i < 80; i++)
+        done += (unsigned)c[i].done;
+    ok(done > 0 && done < 80, "a long batch leaves something for others (%u done)", done);
+    bpt_until(m, is_done, &c[79]);
+    for (unsigned i = done = 0; i < 80; i++)
+        done += c[i].done == 1 && c[i].result == 0;
+    eq_int(done, 80, "and is done in the end");
+    close_disk("no problems");
+    free(before);
+}
+
 int
 main(void)
 {
-    static const char *const engines[] = {"io_uring", "threads"};
+    static const char *const engines[] = {"io_uring", "threads", "sync"};
     int r;
 
     signal(SIGXFSZ, SIG_IGN);
     if (scratch_new(NULL))
         return 99;
     bad_files();
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         requests(engines[i]);
         changing_size(engines[i]);
         no_space(engines[i]);
@@ -456,5 +489,10 @@ main(void)
         else
             eq_int(r, 0, "a host without io_uring uses threads, or says so");
     }
+    scratch_remove();
+    if (access("/dev/shm", W_OK) == 0 && scratch_new("/dev/shm") == 0)
+        in_memory();
+    else
+        skip("no /dev/shm", "a file in memory");
     return done_testing();
 }

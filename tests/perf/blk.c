@@ -88,15 +88,14 @@ struct disk {
 static void
 disk_open(struct disk *d, const char *drive)
 {
-    char props[300];
-
     d->m = bpt_new(16 << 20, 1 << 20);
     must(d->m && bpt_load(d->m, "pci", "pci", NULL) == 0);
     bpt_dirty_log(d->m, 0); /* nobody migrates it */
-    if (!drive)
-        bpt_provide(d->m, "null", BP_IF_BLOCK, &null_if, NULL);
-    snprintf(props, sizeof props, "drive=%s", drive ? drive : "null");
-    must(bpt_load(d->m, "virtio-blk", "disk", props) == 0);
+    if (drive)
+        must(bpt_load(d->m, "block-file", "back", drive) == 0);
+    else
+        bpt_provide(d->m, "back", BP_IF_BLOCK, &null_if, NULL);
+    must(bpt_load(d->m, "virtio-blk", "disk", "drive=back") == 0);
     if (bpt_realize_all(d->m) || bpt_start(d->m)) {
         fprintf(stderr, "%s\n", bpt_error(d->m));
         exit(1);
@@ -206,18 +205,30 @@ blk_high(const char *name, struct tally *t)
     return disk_run(name, t, NULL, (struct disk){.batch = BATCH, .indirect = 1, .high = 1});
 }
 
-int
-blk_file(const char *name, struct tally *t)
+static int
+on_file(const char *name, struct tally *t, const char *aio)
 {
-    char path[] = "/dev/shm/backplane-perf.XXXXXX", drive[64];
+    char path[] = "/dev/shm/backplane-perf.XXXXXX", drive[80];
     int fd = mkstemp(path), err;
 
     if (fd < 0)
         return -1;
     must(ftruncate(fd, DISK_BYTES) == 0);
     close(fd);
-    snprintf(drive, sizeof drive, "file:%s", path);
+    snprintf(drive, sizeof drive, "path=%s,aio=%s", path, aio);
     err = disk_run(name, t, drive, (struct disk){.batch = BATCH, .indirect = 1});
     unlink(path);
     return err;
+}
+
+int
+blk_file(const char *name, struct tally *t)
+{
+    return on_file(name, t, "io_uring");
+}
+
+int
+blk_memory(const char *name, struct tally *t)
+{
+    return on_file(name, t, "auto");
 }

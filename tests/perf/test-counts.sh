@@ -18,7 +18,7 @@ workload env >"$tmp/tally" || { cat "$tmp/tally"; exit 1; }
 sed 's/^/# /' "$tmp/tally"
 
 # ---- Kicks, interrupts and the back end's batches, as the two sides see them ------------------
-for name in blk-null-direct blk-null blk-null-single blk-null-polled blk-null-high blk-file net-tx net-rx tap-tx; do
+for name in blk-null-direct blk-null blk-null-single blk-null-polled blk-null-high blk-file blk-memory net-tx net-rx tap-tx; do
   grep -q "^$name units" "$tmp/tally" || { skip "$name: one interrupt a batch" 'its back end cannot be had here'; continue; }
   ok "$name: one interrupt a batch" is $name interrupts "$(value $name batches)"
 done
@@ -76,6 +76,11 @@ sendto $((32 * n))"
   else
     skip 'blk-file: one io_uring_enter a batch' 'no io_uring here'
   fi
+  if grep -q '^blk-memory units' "$tmp/tally"; then
+    ok 'blk-memory: one system call a request' makes blk-memory "pread64 $(value blk-memory units)"
+  else
+    skip 'blk-memory: one system call a request' 'no /dev/shm'
+  fi
 else
   skip 'system calls' 'strace cannot be used here'
 fi
@@ -117,7 +122,7 @@ called() { # KIND NAME PATTERN TIMES
 allocations='malloc|calloc|realloc|free|posix_memalign|aligned_alloc|memalign|mmap|munmap'
 locks='pthread_(mutex|spin|rwlock|cond)_.*'
 logs='.*log.*|snprintf|vsnprintf'
-for name in blk-null blk-file net-tx net-rx serial-out serial-in; do
+for name in blk-null blk-file blk-memory net-tx net-rx serial-out serial-in; do
   [ -s "$tmp/$name" ] || { skip "$name: no allocation, no lock" 'not run'; continue; }
   ok "$name: no allocation" called libc $name "$allocations" 0
   ok "$name: no lock of a plugin's own" called libc $name "$locks" 0
@@ -152,6 +157,7 @@ most blk-null-single 775
 most blk-null-polled 800
 most blk-null-high 455
 most blk-file 685
+most blk-memory 650
 most net-tx 360
 most net-rx 482
 most serial-out 215

@@ -40,6 +40,7 @@ static const struct scenario scenarios[] = {
     {"blk-null-polled", blk_polled},
     {"blk-null-high", blk_high},
     {"blk-file", blk_file},
+    {"blk-memory", blk_memory},
     {"net-tx", net_tx},
     {"net-rx", net_rx},
     {"tap-tx", tap_tx},

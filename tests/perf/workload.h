@@ -35,6 +35,7 @@ int blk_single(const char *name, struct tally *t);
 int blk_polled(const char *name, struct tally *t);
 int blk_high(const char *name, struct tally *t);
 int blk_file(const char *name, struct tally *t);
+int blk_memory(const char *name, struct tally *t);
 /* net.c */
 int net_tx(const char *name, struct tally *t);
 int net_rx(const char *name, struct tally *t);
