@@ -80,24 +80,23 @@ struct loop {
     GMutex timer_lock;
     struct loop_timers timers[LOOP_CLOCKS];
 
-    /* poll.c; all but the flag are the runner's */
-    int64_t poll_max;     /* nanoseconds; 0: never */
-    int64_t poll_window;  /* how long to look for work before the next wait, at present */
-    bool polling;         /* the pollers were told to begin, and not yet to end */
-    GPtrArray *pollers;   /* of sources, as they were between two batches */
-    bool pollers_changed; /* the array is behind; under lock */
+    /* poll.c; the runner's */
+    int64_t poll_max;    /* nanoseconds; 0: never */
+    int64_t poll_window; /* how long to look for work before the next wait, at present */
+    GPtrArray *pollers;  /* of sources, as they were between two batches */
+    bool polling;        /* the pollers were told to begin, and not yet to end */
 
-    GMutex lock;
-    GCond cond;        /* batches, running, runner changed and somebody waits */
-    atomic_uint state; /* enum loop_state; other than LOOP_AWAKE only by the runner, under lock */
+    bool pollers_changed; /* the array is behind; under lock, as what follows */
     bool quit;
-    unsigned waiting;            /* threads that wait for cond */
+    atomic_uint state; /* enum loop_state; other than LOOP_AWAKE only by the runner, under lock */
+    GMutex lock;
+    GCond cond;       /* batches, running, runner changed and somebody waits */
+    unsigned waiting; /* threads that wait for cond */
+    unsigned n_retired, n_kicked;
     uint64_t batches;            /* times that the runner was between two batches */
     struct loop_source *running; /* a source without a lock whose callback runs now */
     struct loop_source *sources, *retired;
-    unsigned n_retired;
     struct loop_source *kick_head, *kick_tail;
-    unsigned n_kicked;
 };
 
 /* loop.c */

@@ -141,9 +141,9 @@ canvas_take(struct canvas *c, const struct bp_display_frame *f, struct tiles *ch
             tiles_fini(&tiles);
             return err;
         }
+        tiles_set_all(&tiles);
         tiles_fini(changed);
         *changed = tiles;
-        tiles_set_all(changed);
     }
     if (!picture) {
         if (c->shows && !reshaped) {

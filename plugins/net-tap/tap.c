@@ -3,6 +3,7 @@
  * tap.c - net-tap: the class, bp.net/1, events.
  */
 #include <backplane/log.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
