@@ -32,6 +32,8 @@ tiles_fini(struct tiles *t)
 void
 tiles_set_all(struct tiles *t)
 {
+    if (!t->set)
+        return;
     memset(t->set, 1, (size_t)t->columns * t->rows);
     t->any = true;
 }
