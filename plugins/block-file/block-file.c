@@ -182,15 +182,14 @@ block_file_create(const struct bp_host *host, bp_inst inst, void **ret_self)
     return 0;
 }
 
-/* What is asked for; else at once for a file in memory, io_uring where it is there, else threads.
- */
+/* What is asked for; else io_uring where it is there, else threads. */
 static int
 choose_engine(struct block_file *f)
 {
     const char *what = NULL;
     int err;
 
-    f->use_sync = !strcmp(f->aio, "sync") || (!strcmp(f->aio, "auto") && f->in_memory);
+    f->use_sync = !strcmp(f->aio, "sync");
     if (f->use_sync)
         return sync_init(f);
     if (strcmp(f->aio, "threads")) {
@@ -309,7 +308,7 @@ static const struct bp_prop props[] = {
     {.size = sizeof *props,
      .type = BP_ENUM,
      .name = "aio",
-     .help = "how requests are made; auto takes sync for files in memory, else io_uring",
+     .help = "how requests are made; auto takes io_uring where the kernel has it",
      .def = "auto",
      .choices = aio_kinds},
     {.size = sizeof *props,

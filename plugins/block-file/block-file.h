@@ -73,7 +73,7 @@ struct block_file {
     uint32_t queue_depth, threads;
 
     int fd;
-    bool is_device, in_memory;
+    bool is_device;
     dev_t dev;
     ino_t ino;
     struct block_file *next; /* in the list of files that are open (open.c) */

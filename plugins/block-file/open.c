@@ -7,12 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -144,14 +142,6 @@ probe_direct(struct block_file *f)
     return 0;
 }
 
-static bool
-is_in_memory(int fd)
-{
-    struct statfs fs;
-
-    return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
-}
-
 static int
 probe_sizes(struct block_file *f, const struct stat *st)
 {
@@ -160,7 +150,6 @@ probe_sizes(struct block_file *f, const struct stat *st)
 
     f->block_size = 512;
     f->mem_align = 1;
-    f->in_memory = !f->is_device && is_in_memory(f->fd);
     if (f->is_device) {
         if (ioctl(f->fd, BLKSSZGET, &logical) == 0 && logical >= 512 && logical <= 65536 &&
             is_pow2((uint64_t)logical))

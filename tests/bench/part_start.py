@@ -2,6 +2,7 @@
 """Start: from exec to the guest's first instruction, with few and with many plugins."""
 import re
 import shutil
+import time
 
 import machines
 import tiny
@@ -29,6 +30,7 @@ virtio-rng rng1 {{ }}
 bench-regions regions0 {{ count = 1 }}
 serial com2 {{ port = 0x2f8  irq = 3  chardev = "pty" }}
 """
+PAUSE = 0.2  # seconds
 
 
 def cases(place, ctx):
@@ -72,6 +74,9 @@ def run(ctx):
     argv = command(ctx)
     if ctx.turn == 0:
         tiny.watch(ctx, argv, ["@A"])  # what lies in files is in memory for all
+    # The kernel goes on taking the machine before apart when its process is gone, and one that is made
+    # meanwhile waits for that.
+    time.sleep(PAUSE)
     first = tiny.watch(ctx, argv, ["@A"])[0]
     ctx.sample("time", first["us"], "us")
     ctx.sample("CPU", first["cpu_us"], "us")

@@ -438,7 +438,7 @@ in_memory(void)
     uint8_t *before = malloc(sizeof data);
     unsigned done = 0;
 
-    ok(!open_disk(scratch_file("memory", 8 << 20), NULL), "a file in memory");
+    ok(!open_disk(scratch_file("memory", 8 << 20), "aio=sync"), "a file in memory");
     memset(data, 0x5a, sizeof data);
     ok(!submit(&c[0], BP_BLOCK_WRITE, 0, sizeof data) && !c[0].done,
        "a request waits for commit()");

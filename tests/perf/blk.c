@@ -230,5 +230,5 @@ blk_file(const char *name, struct tally *t)
 int
 blk_memory(const char *name, struct tally *t)
 {
-    return on_file(name, t, "auto");
+    return on_file(name, t, "sync");
 }
